@@ -1,0 +1,195 @@
+#include "core/log.hpp"
+
+#include <unistd.h>
+
+#include <condition_variable>
+#include <cstdio>
+#include <ctime>
+
+#include "core/log_render.hpp"
+#include "core/log_sinks.hpp"
+
+namespace gatecast::log {
+namespace {
+
+/// Bounds of the queue; a line more than either is dropped and counted.
+constexpr std::size_t kMaxQueuedLines = 16384;
+constexpr std::size_t kMaxQueuedBytes = 8 * 1024 * 1024;
+
+/// One rendered event. Where file and terminal have the same form, `terminal` is empty and `file` goes to both.
+struct Line {
+  std::int64_t wall_ms;
+  std::string file;
+  std::string terminal;
+};
+
+std::int64_t now_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+long local_zone(std::int64_t wall_ms) {
+  std::time_t seconds = static_cast<std::time_t>(wall_ms / 1000);
+  std::tm tm{};
+  return localtime_r(&seconds, &tm) != nullptr ? tm.tm_gmtoff : 0;
+}
+
+/// The open log: a bounded queue, and the one thread that empties it.
+class Writer {
+ public:
+  explicit Writer(const Options& options) : options_(options), tty_(::isatty(STDOUT_FILENO) == 1) {
+    if (options_.terminal) terminal_ = std::make_unique<Terminal>();
+    if (!options_.dir.empty()) file_ = std::make_unique<DailyFile>(options_.dir, options_.retention_days);
+  }
+  bool open(std::string& problem) {
+    if (file_ && !file_->open(now_ms(), problem)) return false;
+    thread_ = std::thread([this] { run(); });
+    return true;
+  }
+
+  void push(Level level, std::string_view event, std::initializer_list<Field> fields) {
+    Line line{now_ms(), {}, {}};
+    bool text_terminal = options_.terminal && tty_;
+    bool text_file = file_ != nullptr && !options_.json;
+    if (file_ != nullptr || !text_terminal) {
+      line.file = text_file ? render_text(line.wall_ms, 0, level, event, fields)
+                            : render_json(line.wall_ms, level, event, fields);
+    }
+    if (text_terminal) {
+      line.terminal = render_text(line.wall_ms, local_zone(line.wall_ms), level, event, fields);
+    } else if (options_.terminal && text_file) {
+      line.terminal = render_json(line.wall_ms, level, event, fields);
+    }
+    std::size_t bytes = line.file.size() + line.terminal.size();
+    std::lock_guard lock(mutex_);
+    if (stopping_ || queue_.size() >= kMaxQueuedLines || queued_bytes_ + bytes > kMaxQueuedBytes) {
+      dropped_.fetch_add(1, std::memory_order_relaxed);
+      return;
+    }
+    queued_bytes_ += bytes;
+    queue_.push_back(std::move(line));
+    if (queue_.size() == 1) arrived_.notify_one();
+  }
+
+  void stop() {
+    {
+      std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    arrived_.notify_one();
+    // The writer itself can only get here by crashing: what is queued is then lost.
+    if (thread_.joinable() && thread_.get_id() != std::this_thread::get_id()) thread_.join();
+  }
+  Level level() const { return options_.level; }
+  std::uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
+
+ private:
+  void run() {
+    std::vector<Line> batch;
+    for (bool more = true; more;) {
+      {
+        std::unique_lock lock(mutex_);
+        arrived_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+        batch.swap(queue_);
+        queued_bytes_ = 0;
+        more = !stopping_;
+      }
+      for (const Line& line : batch) put(line);
+      if (file_ && !file_->flush()) dropped_.fetch_add(batch.size(), std::memory_order_relaxed);
+      batch.clear();
+      say_dropped();
+      if (terminal_) terminal_->flush();
+    }
+  }
+  void put(const Line& line) {
+    if (file_ && !file_->write(line.wall_ms, line.file)) dropped_.fetch_add(1, std::memory_order_relaxed);
+    if (terminal_) terminal_->write(line.terminal.empty() ? line.file : line.terminal);
+  }
+  /// A gap in the log says how wide it is.
+  void say_dropped() {
+    std::uint64_t now = dropped();
+    if (now == said_) return;
+    std::uint64_t lines = now - std::exchange(said_, now);
+    std::int64_t wall = now_ms();
+    std::initializer_list<Field> fields{{"lines", lines}};
+    std::string json = render_json(wall, Level::warn, "log_dropped", fields);
+    std::string text = render_text(wall, 0, Level::warn, "log_dropped", fields);
+    std::uint64_t before = dropped();
+    put({wall, options_.json ? json : text, tty_ ? text : json});
+    if (file_) file_->flush();
+    // This line may itself be refused by a full disk; saying so again at once would never end.
+    said_ += dropped() - before;
+  }
+
+  const Options options_;
+  const bool tty_;
+  std::unique_ptr<DailyFile> file_{};
+  std::unique_ptr<Terminal> terminal_{};
+  std::mutex mutex_{};
+  std::condition_variable arrived_{};
+  std::vector<Line> queue_{};
+  std::size_t queued_bytes_ = 0;
+  bool stopping_ = false;
+  std::uint64_t said_ = 0;
+  std::atomic<std::uint64_t> dropped_{0};
+  std::thread thread_{};
+};
+
+/// Shared, so that a thread that is just writing keeps the log it took while another closes it.
+struct State {
+  std::mutex mutex{};
+  std::shared_ptr<Writer> writer{};
+  std::atomic<Level> level{Level::info};
+  std::atomic<std::uint64_t> dropped_before{0};
+};
+State& state() {
+  // Never destroyed: threads may still log while the process ends.
+  static State& s = *new State;
+  return s;
+}
+std::shared_ptr<Writer> current() {
+  std::lock_guard lock(state().mutex);
+  return state().writer;
+}
+
+}  // namespace
+
+void write(Level level, std::string_view event, std::initializer_list<Field> fields) {
+  if (level < state().level.load(std::memory_order_relaxed)) return;
+  if (auto writer = current()) {
+    writer->push(level, event, fields);
+    return;
+  }
+  std::int64_t wall = now_ms();
+  std::string line = render_text(wall, local_zone(wall), level, event, fields);
+  line += '\n';
+  std::fwrite(line.data(), 1, line.size(), stderr);
+}
+
+bool open_log(const Options& options, std::string& problem) {
+  close_log();
+  auto writer = std::make_shared<Writer>(options);
+  if (!writer->open(problem)) return false;
+  std::lock_guard lock(state().mutex);
+  state().writer = std::move(writer);
+  state().level = options.level;
+  return true;
+}
+
+void close_log() {
+  std::shared_ptr<Writer> writer;
+  {
+    std::lock_guard lock(state().mutex);
+    writer = std::exchange(state().writer, nullptr);
+  }
+  if (!writer) return;
+  writer->stop();
+  state().dropped_before += writer->dropped();
+}
+
+std::uint64_t dropped_lines() {
+  auto writer = current();
+  return state().dropped_before + (writer ? writer->dropped() : 0);
+}
+
+}  // namespace gatecast::log

@@ -1,0 +1,217 @@
+#include "core/log.hpp"
+
+#include <sys/stat.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "core/clock.hpp"
+#include "core/log_render.hpp"
+#include "core/log_sinks.hpp"
+
+namespace gatecast::log {
+namespace {
+
+constexpr std::int64_t kTime = 1'769'854'862'007;  // 2026-01-31T10:21:02.007Z
+
+std::string json_of(std::string_view value) { return render_json(kTime, Level::info, "e", {{"v", value}}); }
+std::string value_of(std::string_view value) {
+  std::string line = json_of(value);
+  return line.substr(line.find("\"v\":") + 4, line.size() - line.find("\"v\":") - 5);
+}
+
+class Folder {
+ public:
+  Folder() {
+    std::string text = (std::filesystem::temp_directory_path() / "gatecast-log-XXXXXX").string();
+    path_ = mkdtemp(text.data());
+  }
+  ~Folder() { std::filesystem::remove_all(path_); }
+  const std::string& path() const { return path_; }
+  std::string read(const std::string& name) const {
+    std::ifstream in(path_ + "/" + name);
+    std::ostringstream out;
+    out << in.rdbuf();
+    return out.str();
+  }
+  std::vector<std::string> files() const {
+    std::vector<std::string> names;
+    for (const auto& e : std::filesystem::directory_iterator(path_)) names.push_back(e.path().filename().string());
+    std::sort(names.begin(), names.end());
+    return names;
+  }
+
+ private:
+  std::string path_;
+};
+
+std::string today() { return utc_date(unix_ms(SystemClock{}.wall())); }
+
+TEST(LogRender, JsonLine) {
+  EXPECT_EQ(render_json(kTime, Level::warn, "auth_failure",
+                        {{"reason", "token_expired"},
+                         {"ip", std::string("10.0.0.1")},
+                         {"tries", 3},
+                         {"left", -1},
+                         {"big", std::uint64_t{18446744073709551615u}},
+                         {"seconds", 0.25},
+                         {"new", true}}),
+            R"({"time":"2026-01-31T10:21:02.007Z","level":"warn","event":"auth_failure","reason":"token_expired",)"
+            R"("ip":"10.0.0.1","tries":3,"left":-1,"big":18446744073709551615,"seconds":0.25,"new":true})");
+}
+
+TEST(LogRender, TextLine) {
+  EXPECT_EQ(render_text(kTime, 3600, Level::info, "connect", {{"user", "ada"}, {"agent", "a b"}, {"n", 2u}}),
+            R"(11:21:02 info  connect  user=ada agent="a b" n=2)");
+  EXPECT_EQ(render_text(kTime, 0, Level::error, "start", {}), "10:21:02 error start");
+  EXPECT_EQ(render_text(kTime, 0, Level::info, "e", {{"v", "a=b"}, {"w", ""}}), R"(10:21:02 info  e  v="a=b" w="")");
+}
+
+TEST(LogRender, HostileValues) {
+  const std::pair<std::string_view, std::string_view> cases[] = {
+      {R"(a"b\c)", R"("a\"b\\c")"},
+      {"a\nb\r\t", R"("a\nb\r\t")"},
+      {std::string_view("\0\x1b[31m\x7f", 7), R"("\u0000\u001b[31m\u007f")"},
+      {"\xC2\x9B"
+       "31m",
+       R"("\u009b31m")"},  // CSI as one character
+      {"\xE2\x82\xAC", "\"€\""},
+      {"\xC0\xAF", "\"\xEF\xBF\xBD\xEF\xBF\xBD\""},                  // overlong
+      {"\xED\xA0\x80", "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\""},  // surrogate
+      {"\xF4\x90\x80\x80", "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\""},
+      {"a\xE2\x82", "\"a\xEF\xBF\xBD\xEF\xBF\xBD\""},  // cut in a character
+      {"\",\"level\":\"error", R"("\",\"level\":\"error")"},
+  };
+  for (const auto& [in, out] : cases) EXPECT_EQ(value_of(in), out);
+  EXPECT_EQ(render_text(kTime, 0, Level::info, "e\n", {{"v\n", "x\ny"}}), R"(10:21:02 info  e\n  v\n="x\ny")");
+  EXPECT_NE(render_json(kTime, Level::info, "e", {{"v", std::nan("")}}).find(R"("v":null)"), std::string::npos);
+}
+
+TEST(LogRender, LongValuesAreCutBetweenCharacters) {
+  EXPECT_EQ(value_of(std::string(256, 'x')), "\"" + std::string(256, 'x') + "\"");
+  EXPECT_EQ(value_of(std::string(257, 'x')), "\"" + std::string(256, 'x') + "…\"");
+  EXPECT_EQ(value_of(std::string(255, 'x') + "€"), "\"" + std::string(255, 'x') + "…\"");
+}
+
+TEST(LogRender, EveryByteStringIsOneValidLine) {
+  std::string all;
+  for (int c = 0; c < 256; ++c) all += static_cast<char>(c);
+  for (std::size_t cut = 0; cut <= all.size(); ++cut) {
+    for (std::string_view part : {std::string_view(all).substr(0, cut), std::string_view(all).substr(cut)}) {
+      for (char c : json_of(part)) ASSERT_TRUE((c < 0 || c >= 0x20) && c != 0x7F);
+    }
+  }
+}
+
+TEST(LogFile, LinesInOrderModeAndRetention) {
+  Folder folder;
+  std::ofstream(folder.path() + "/ws-2020-01-01.log") << "old\n";
+  std::ofstream(folder.path() + "/ws-notes-0001.log") << "not ours\n";
+  std::ofstream(folder.path() + "/ws-2020-01-01.txt") << "not ours\n";
+  std::string problem;
+  ASSERT_TRUE(open_log({.dir = folder.path(), .retention_days = 3, .terminal = false}, problem)) << problem;
+  debug("hidden");
+  for (int i = 0; i < 1000; ++i) info("line", {{"n", i}});
+  close_log();
+  EXPECT_EQ(folder.files(),
+            (std::vector<std::string>{"ws-2020-01-01.txt", "ws-" + today() + ".log", "ws-notes-0001.log"}));
+  std::istringstream lines(folder.read("ws-" + today() + ".log"));
+  std::string line;
+  int n = 0;
+  for (; std::getline(lines, line); ++n) {
+    EXPECT_TRUE(line.ends_with(fmt::format(R"("event":"line","n":{}}})", n))) << line;
+  }
+  EXPECT_EQ(n, 1000);
+  struct stat st{};
+  ASSERT_EQ(stat((folder.path() + "/ws-" + today() + ".log").c_str(), &st), 0);
+  EXPECT_EQ(st.st_mode & 0777u, 0600u);
+}
+
+TEST(LogFile, ANewDayIsANewFileAndTheOldestGoes) {
+  Folder folder;
+  DailyFile file(folder.path(), 2);
+  for (int day = 0; day < 5; ++day) ASSERT_TRUE(file.write(kTime + day * 86'400'000, fmt::format("day {}", day)));
+  ASSERT_TRUE(file.flush());
+  EXPECT_EQ(folder.files(), (std::vector<std::string>{"ws-2026-02-02.log", "ws-2026-02-03.log", "ws-2026-02-04.log"}));
+  EXPECT_EQ(folder.read("ws-2026-02-04.log"), "day 4\n");
+  EXPECT_EQ(folder.read("ws-2026-02-02.log"), "day 2\n");
+}
+
+TEST(LogFile, AFullDiskIsCountedAndNotFatal) {
+  Folder folder;
+  // The day's file leads to a device that is always full.
+  std::filesystem::create_symlink("/dev/full", folder.path() + "/ws-" + today() + ".log");
+  std::string problem;
+  ASSERT_TRUE(open_log({.dir = folder.path(), .terminal = false}, problem)) << problem;
+  std::uint64_t before = dropped_lines();
+  for (int i = 0; i < 10; ++i) info("line", {{"n", i}});
+  close_log();
+  EXPECT_GE(dropped_lines() - before, 10u);
+}
+
+TEST(LogFile, AppendsAndCanBeText) {
+  Folder folder;
+  std::string problem;
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(open_log({.dir = folder.path(), .json = false, .level = Level::warn, .terminal = false}, problem));
+    info("hidden");
+    warn("shown", {{"n", i}});
+    close_log();
+  }
+  std::string text = folder.read("ws-" + today() + ".log");
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 2);
+  EXPECT_NE(text.find(" warn  shown  n=1\n"), std::string::npos) << text;
+}
+
+TEST(LogFile, ManyThreadsLoseNothingUncounted) {
+  Folder folder;
+  std::string problem;
+  ASSERT_TRUE(open_log({.dir = folder.path(), .terminal = false}, problem));
+  std::uint64_t before = dropped_lines();
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([t] {
+      for (int i = 0; i < 6000; ++i) info("line", {{"thread", t}, {"n", i}});
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  close_log();
+  std::string text = folder.read("ws-" + today() + ".log");
+  std::uint64_t written = 0;
+  for (std::size_t at = 0; (at = text.find("\"event\":\"line\"", at)) != std::string::npos; ++at) ++written;
+  EXPECT_EQ(written + dropped_lines() - before, 24000u);
+}
+
+TEST(LogFile, AFolderThatCannotBeMadeIsNamed) {
+  Folder folder;
+  std::ofstream(folder.path() + "/file") << "x";
+  std::string problem;
+  EXPECT_FALSE(open_log({.dir = folder.path() + "/file/logs", .terminal = false}, problem));
+  EXPECT_NE(problem.find("/file/logs/ws-"), std::string::npos) << problem;
+  EXPECT_NE(problem.find("Not a directory"), std::string::npos) << problem;
+}
+
+TEST(LogFile, WithoutALogLinesGoToStderrAsText) {
+  close_log();
+  testing::internal::CaptureStderr();
+  warn("before", {{"v", "x\ny"}});
+  std::string text = testing::internal::GetCapturedStderr();
+  EXPECT_TRUE(text.ends_with(" warn  before  v=\"x\\ny\"\n")) << text;
+}
+
+TEST(LogFile, TerminalGetsJsonWhereItIsNone) {
+  testing::internal::CaptureStdout();
+  std::string problem;
+  ASSERT_TRUE(open_log({}, problem));
+  info("hello", {{"n", 1}});
+  close_log();
+  std::string text = testing::internal::GetCapturedStdout();
+  EXPECT_TRUE(text.ends_with(R"("level":"info","event":"hello","n":1})"
+                             "\n"))
+      << text;
+}
+
+}  // namespace
+}  // namespace gatecast::log

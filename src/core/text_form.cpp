@@ -1,0 +1,162 @@
+#include "core/text_form.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <vector>
+
+namespace gatecast {
+namespace {
+
+constexpr std::string_view kHexDigits = "0123456789abcdef";
+constexpr std::string_view kBase64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+constexpr std::string_view kBase64Url = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+constexpr std::string_view kBase58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
+// Longer base58 would cost more than linear work for input that no address or signature has.
+constexpr std::size_t kMaxBase58Chars = 128;
+constexpr std::uint8_t kNotADigit = 0xff;
+
+using DigitTable = std::array<std::uint8_t, 256>;
+
+constexpr DigitTable digits_of(std::string_view alphabet) {
+  DigitTable table{};
+  table.fill(kNotADigit);
+  for (std::size_t i = 0; i < alphabet.size(); ++i) {
+    table[static_cast<std::uint8_t>(alphabet[i])] = static_cast<std::uint8_t>(i);
+  }
+  return table;
+}
+
+constexpr DigitTable hex_digits() {
+  DigitTable table = digits_of(kHexDigits);
+  for (std::uint8_t i = 0; i < 6; ++i) table[static_cast<std::size_t>('A' + i)] = static_cast<std::uint8_t>(10 + i);
+  return table;
+}
+
+constexpr DigitTable kHexValue = hex_digits();
+constexpr DigitTable kBase64Value = digits_of(kBase64);
+constexpr DigitTable kBase64UrlValue = digits_of(kBase64Url);
+constexpr DigitTable kBase58Value = digits_of(kBase58);
+
+std::uint8_t byte_at(std::string_view bytes, std::size_t i) { return static_cast<std::uint8_t>(bytes[i]); }
+
+// Writes the characters of RFC 4648 without padding.
+std::string encode_64(std::string_view bytes, std::string_view alphabet) {
+  std::string out;
+  out.reserve((bytes.size() + 2) / 3 * 4);
+  std::uint32_t bits = 0;
+  int held = 0;
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    bits = (bits << 8) | byte_at(bytes, i);
+    held += 8;
+    while (held >= 6) {
+      held -= 6;
+      out.push_back(alphabet[(bits >> held) & 63]);
+    }
+  }
+  if (held > 0) out.push_back(alphabet[(bits << (6 - held)) & 63]);
+  return out;
+}
+
+// Reads characters without padding. One character left over holds no byte; bits left over must be zero, otherwise
+// several texts would stand for the same bytes.
+std::optional<std::string> decode_64(std::string_view text, const DigitTable& values) {
+  if (text.size() % 4 == 1) return std::nullopt;
+  std::string out;
+  out.reserve(text.size() / 4 * 3 + 2);
+  std::uint32_t bits = 0;
+  int held = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const std::uint8_t value = values[byte_at(text, i)];
+    if (value == kNotADigit) return std::nullopt;
+    bits = (bits << 6) | value;
+    held += 6;
+    if (held >= 8) {
+      held -= 8;
+      out.push_back(static_cast<char>((bits >> held) & 0xff));
+    }
+  }
+  if ((bits & ((1U << held) - 1U)) != 0) return std::nullopt;
+  return out;
+}
+
+}  // namespace
+
+std::string hex_encode(std::string_view bytes) {
+  std::string out;
+  out.reserve(bytes.size() * 2);
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    out.push_back(kHexDigits[byte_at(bytes, i) >> 4]);
+    out.push_back(kHexDigits[byte_at(bytes, i) & 15]);
+  }
+  return out;
+}
+
+std::optional<std::string> hex_decode(std::string_view text) {
+  if (text.size() % 2 != 0) return std::nullopt;
+  std::string out;
+  out.reserve(text.size() / 2);
+  for (std::size_t i = 0; i < text.size(); i += 2) {
+    const std::uint8_t high = kHexValue[byte_at(text, i)];
+    const std::uint8_t low = kHexValue[byte_at(text, i + 1)];
+    if (high == kNotADigit || low == kNotADigit) return std::nullopt;
+    out.push_back(static_cast<char>((high << 4) | low));
+  }
+  return out;
+}
+
+std::string base64_encode(std::string_view bytes) {
+  std::string out = encode_64(bytes, kBase64);
+  out.append((4 - out.size() % 4) % 4, '=');
+  return out;
+}
+
+std::optional<std::string> base64_decode(std::string_view text) {
+  if (text.size() % 4 != 0) return std::nullopt;
+  std::size_t padding = 0;
+  while (padding < 2 && padding < text.size() && text[text.size() - 1 - padding] == '=') ++padding;
+  text.remove_suffix(padding);
+  return decode_64(text, kBase64Value);
+}
+
+std::string base64url_encode(std::string_view bytes) { return encode_64(bytes, kBase64Url); }
+
+std::optional<std::string> base64url_decode(std::string_view text) { return decode_64(text, kBase64UrlValue); }
+
+std::string base58_encode(std::string_view bytes) {
+  const std::size_t zeros = std::min(bytes.find_first_not_of('\0'), bytes.size());
+  std::vector<std::uint8_t> digits;  // least significant first
+  for (std::size_t i = zeros; i < bytes.size(); ++i) {
+    std::uint32_t carry = byte_at(bytes, i);
+    for (auto& digit : digits) {
+      carry += static_cast<std::uint32_t>(digit) << 8;
+      digit = static_cast<std::uint8_t>(carry % 58);
+      carry /= 58;
+    }
+    for (; carry > 0; carry /= 58) digits.push_back(static_cast<std::uint8_t>(carry % 58));
+  }
+  std::string out(zeros, kBase58.front());
+  for (auto digit = digits.rbegin(); digit != digits.rend(); ++digit) out.push_back(kBase58[*digit]);
+  return out;
+}
+
+std::optional<std::string> base58_decode(std::string_view text) {
+  if (text.size() > kMaxBase58Chars) return std::nullopt;
+  const std::size_t zeros = std::min(text.find_first_not_of(kBase58.front()), text.size());
+  std::vector<std::uint8_t> bytes;  // least significant first
+  for (std::size_t i = zeros; i < text.size(); ++i) {
+    std::uint32_t carry = kBase58Value[byte_at(text, i)];
+    if (carry == kNotADigit) return std::nullopt;
+    for (auto& byte : bytes) {
+      carry += static_cast<std::uint32_t>(byte) * 58;
+      byte = static_cast<std::uint8_t>(carry & 0xff);
+      carry >>= 8;
+    }
+    for (; carry > 0; carry >>= 8) bytes.push_back(static_cast<std::uint8_t>(carry & 0xff));
+  }
+  std::string out(zeros, '\0');
+  for (auto byte = bytes.rbegin(); byte != bytes.rend(); ++byte) out.push_back(static_cast<char>(*byte));
+  return out;
+}
+
+}  // namespace gatecast
