@@ -1,0 +1,20 @@
+// Randomness from the operating system, for keys, nonces and ids alike.
+//
+// Threads: any. Errors: none; a system without randomness aborts the process, for nothing it signs would be safe.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
+namespace gatecast::crypto {
+
+void random_fill(std::span<std::uint8_t> out);
+std::string random_bytes(std::size_t count);
+/// RFC 9562 version 4, lower case with hyphens.
+std::string uuid_v4();
+/// `length` characters of [a-z0-9], each equally likely (5.17 bits a character).
+std::string random_id(std::size_t length);
+
+}  // namespace gatecast::crypto
