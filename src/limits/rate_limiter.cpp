@@ -1,0 +1,53 @@
+#include "limits/rate_limiter.hpp"
+
+#include <algorithm>
+
+#include "limits/client_key.hpp"
+
+namespace gatecast::limits {
+namespace {
+
+// Enough for an attack from 65,536 networks while the shared cache is away; about 15 MB when full.
+constexpr cache::MemoryBounds kLocalBounds{.entries_max = 65'536, .bytes_max = 8 << 20, .stripes = 16};
+
+constexpr std::array<std::string_view, 5> kNames{"none", "liberal", "strict", "connect", "api"};
+
+Verdict refusal(Duration wait) {
+  const auto whole = std::chrono::ceil<std::chrono::seconds>(wait);
+  return {false, std::max(whole, std::chrono::seconds{1})};
+}
+
+Task<Verdict> allowed() { co_return Verdict{}; }
+
+}  // namespace
+
+RateLimiter::RateLimiter(cache::Cache& cache, const Clock& clock, RateLimits limits)
+    : cache_(cache), local_(clock, kLocalBounds) {
+  limits_[index(RateClass::strict)] = limits.strict;
+  limits_[index(RateClass::liberal)] = limits.liberal;
+  limits_[index(RateClass::connect)] = limits.connect;
+  limits_[index(RateClass::api)] = limits.api;
+}
+
+Task<Verdict> RateLimiter::check(RateClass rate, std::string_view client_ip) {
+  const RateLimit limit = limits_[index(rate)];
+  if (limit.hits == 0) return allowed();
+  return count(rate, limit, fmt::format("rate:{}:{}", kNames[index(rate)], client_key(client_ip)));
+}
+
+Task<Verdict> RateLimiter::count(RateClass rate, RateLimit limit, std::string key) {
+  Result<cache::Count> shared = co_await cache_.hit(key, limit.window, limit.hits);
+  cache::Count counted;
+  if (shared.has_value()) {
+    counted = *shared;
+  } else {
+    degraded_.fetch_add(1, std::memory_order_relaxed);
+    if (rate != RateClass::strict) co_return Verdict{};
+    counted = local_.hit_now(std::move(key), limit.window, limit.hits);
+  }
+  if (counted.count <= limit.hits) co_return Verdict{};
+  refused_[index(rate)].fetch_add(1, std::memory_order_relaxed);
+  co_return refusal(counted.retry_after);
+}
+
+}  // namespace gatecast::limits

@@ -1,0 +1,64 @@
+#include "metrics/labels.hpp"
+
+namespace gatecast::metrics {
+namespace {
+
+constexpr std::array<std::string_view, 13> kCommands{
+    "connect", "subscribe", "unsubscribe", "publish", "presence",    "presence_stats", "history",
+    "ping",    "send",      "rpc",         "refresh", "sub_refresh", "other"};
+static_assert(kCommands.size() == size_of(Domain::command));
+constexpr std::array<std::string_view, 5> kRateClasses{"none", "liberal", "strict", "connect", "api"};
+static_assert(static_cast<std::size_t>(RateClass::api) + 1 == kRateClasses.size());
+
+std::string_view status_text(std::size_t index) {
+  static const auto texts = [] {
+    std::array<std::string, kStatuses.size()> out;
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] = std::to_string(kStatuses[i]);
+    return out;
+  }();
+  return index < texts.size() ? std::string_view(texts[index]) : "other";
+}
+
+}  // namespace
+
+std::string_view label_name(Domain domain) {
+  switch (domain) {
+    case Domain::none:
+      return "";
+    case Domain::code:
+      return "code";
+    case Domain::command:
+      return "type";
+    case Domain::outcome:
+      return "outcome";
+    case Domain::rate_class:
+      return "class";
+    case Domain::route:
+      return "route";
+    case Domain::status:
+      return "status";
+  }
+  return "";
+}
+
+std::string_view label_value(Domain domain, std::size_t index) {
+  switch (domain) {
+    case Domain::none:
+      return "";
+    case Domain::code:
+      return info(static_cast<Errc>(index)).name;
+    case Domain::command:
+      return kCommands[index];
+    case Domain::outcome:
+      return index == 0 ? "ok" : "refused";
+    case Domain::rate_class:
+      return kRateClasses[index];
+    case Domain::route:
+      return index < kRoutes.size() ? kRoutes[index].name : "unknown";
+    case Domain::status:
+      return status_text(index);
+  }
+  return "";
+}
+
+}  // namespace gatecast::metrics

@@ -1,0 +1,103 @@
+// Every metric of the product, one line each. docs/metrics.md is generated from this table and compared by a test.
+//
+// A name here is `gatecast_` + name on the wire. A new metric is a new line; where it is counted, the compiler checks
+// that the name exists, that the call fits its type, and that the labels are of its domains.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "metrics/labels.hpp"
+
+namespace gatecast::metrics {
+
+enum class Type : std::uint8_t { counter, gauge, histogram };
+/// Upper bounds of a histogram's buckets; one more for infinity is implied.
+enum class Buckets : std::uint8_t { none, seconds, sizes };
+
+struct Family {
+  std::string_view name;
+  Type type;
+  std::string_view help;
+  Domain first = Domain::none;
+  Domain second = Domain::none;
+  Buckets buckets = Buckets::none;
+};
+
+inline constexpr std::array kSecondsBounds{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
+                                           0.25,   0.5,   1.0,    2.5,   5.0,  10.0,  30.0};
+inline constexpr std::array kSizesBounds{1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0};
+
+inline constexpr Family kFamilies[] = {
+    // connections
+    {"connections_open", Type::gauge, "Open client connections."},
+    {"connections_total", Type::counter, "Client connections accepted."},
+    {"connections_refused_total", Type::counter, "Client connections refused at the socket.", Domain::code},
+    {"connects_total", Type::counter, "Connect commands answered.", Domain::outcome},
+    {"disconnects_total", Type::counter, "Connections closed, by close code.", Domain::code},
+    {"revocation_closed_seconds", Type::histogram, "From the end of a session to its connections closed.", Domain::none,
+     Domain::none, Buckets::seconds},
+    {"slow_consumers_total", Type::counter, "Connections closed because their queue was full."},
+    // messages
+    {"messages_in_total", Type::counter, "Commands received from clients.", Domain::command},
+    {"messages_out_total", Type::counter, "Messages sent to clients."},
+    {"bytes_in_total", Type::counter, "Bytes received from clients."},
+    {"bytes_out_total", Type::counter, "Bytes sent to clients."},
+    {"refusals_total", Type::counter, "Commands and requests refused, by code.", Domain::code},
+    // channels
+    {"channels_open", Type::gauge, "Channels with a subscriber."},
+    {"subscriptions_open", Type::gauge, "Subscriptions of clients."},
+    {"publications_total", Type::counter, "Publications accepted."},
+    {"deliveries_total", Type::counter, "Publications handed to subscribers."},
+    // http
+    {"http_requests_total", Type::counter, "HTTP requests answered.", Domain::route, Domain::status},
+    {"http_seconds", Type::histogram, "From a request's first byte to its answer.", Domain::none, Domain::none,
+     Buckets::seconds},
+    {"rate_limited_total", Type::counter, "Requests over a rate limit.", Domain::rate_class},
+    // sessions
+    {"challenges_total", Type::counter, "Sign-in challenges issued."},
+    {"signins_total", Type::counter, "Sign-ins answered.", Domain::outcome},
+    {"sessions_ended_total", Type::counter, "Sessions ended, by reason.", Domain::code},
+    {"auth_failures_total", Type::counter, "Sign-ins and tokens refused, by code.", Domain::code},
+    {"revocation_seconds", Type::histogram, "From the end of a session to its index entry on this node.", Domain::none,
+     Domain::none, Buckets::seconds},
+    // store
+    {"store_commits_total", Type::counter, "Group commits of the store."},
+    {"store_commit_seconds", Type::histogram, "Duration of a group commit.", Domain::none, Domain::none,
+     Buckets::seconds},
+    {"store_group_size", Type::histogram, "Operations in a group commit.", Domain::none, Domain::none, Buckets::sizes},
+    {"store_failures_total", Type::counter, "Operations the store refused, by code.", Domain::code},
+    // inside
+    {"mailbox_full_total", Type::counter, "Messages between shards refused by a full mailbox."},
+    {"log_dropped_total", Type::counter, "Log lines dropped by a full queue."},
+};
+
+inline constexpr std::size_t kFamilyCount = std::size(kFamilies);
+
+constexpr std::size_t bucket_count(Buckets buckets) {
+  switch (buckets) {
+    case Buckets::none:
+      return 0;
+    case Buckets::seconds:
+      return kSecondsBounds.size() + 1;
+    case Buckets::sizes:
+      return kSizesBounds.size() + 1;
+  }
+  return 0;
+}
+/// Slots of one series: a histogram has its buckets and its sum.
+constexpr std::size_t width_of(const Family& family) {
+  return family.type == Type::histogram ? bucket_count(family.buckets) + 1 : 1;
+}
+constexpr std::size_t slots_of(const Family& family) {
+  return width_of(family) * size_of(family.first) * size_of(family.second);
+}
+
+inline constexpr auto kBases = [] {
+  std::array<std::size_t, kFamilyCount + 1> bases{};
+  for (std::size_t i = 0; i < kFamilyCount; ++i) bases[i + 1] = bases[i] + slots_of(kFamilies[i]);
+  return bases;
+}();
+inline constexpr std::size_t kSlotCount = kBases[kFamilyCount];
+
+}  // namespace gatecast::metrics
