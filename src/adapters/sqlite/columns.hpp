@@ -1,0 +1,60 @@
+// Columns to rows: the order of columns and the function that reads them, side by side.
+//
+// Place: inside adapters/sqlite. Each function reads its columns starting at `at`.
+#pragma once
+
+#include "adapters/sqlite/database.hpp"
+#include "store/rows.hpp"
+
+namespace gatecast::sqlite {
+
+inline constexpr int kUserColumnCount = 10;
+#define GATECAST_USER_COLUMNS                                                                         \
+  "u.id, u.nickname, u.avatar, u.is_creator, u.is_verified, u.blocked, u.ref_code, u.referrer, " \
+  "u.session_epoch, u.created_at"
+
+#define GATECAST_SESSION_COLUMNS                                                                     \
+  "s.sid, s.user_id, s.identity_id, s.how, s.ip, s.user_agent, s.created_at, s.last_seen_at, " \
+  "s.expires_at, s.gen, s.ended_at, s.end_reason"
+inline constexpr int kSessionColumnCount = 12;
+
+/// The reason of an ending. A name that this program does not know was written by a newer one: the session stays ended.
+inline Errc reason_from(const std::string& name) {
+  return errc_from_name(name).value_or(Errc::ended_by_operator);
+}
+
+inline store::UserRow user_from(const Query& row, int at) {
+  store::UserRow user;
+  user.id = row.text(at);
+  user.nickname = row.text(at + 1);
+  user.avatar = row.text(at + 2);
+  user.is_creator = row.flag(at + 3);
+  user.is_verified = row.flag(at + 4);
+  user.blocked = row.flag(at + 5);
+  user.ref_code = row.text(at + 6);
+  if (!row.is_null(at + 7)) user.referrer = row.text(at + 7);
+  user.session_epoch = row.count(at + 8);
+  user.created_at = row.time(at + 9);
+  return user;
+}
+
+inline store::SessionRow session_from(const Query& row, int at) {
+  store::SessionRow session;
+  session.sid = row.text(at);
+  session.user_id = row.text(at + 1);
+  session.identity_id = row.text(at + 2);
+  session.how = row.text(at + 3);
+  session.ip = row.text(at + 4);
+  session.user_agent = row.text(at + 5);
+  session.created_at = row.time(at + 6);
+  session.last_seen_at = row.time(at + 7);
+  session.expires_at = row.time(at + 8);
+  session.gen = row.count(at + 9);
+  if (!row.is_null(at + 10)) {
+    session.ended_at = row.time(at + 10);
+    session.end_reason = reason_from(row.text(at + 11));
+  }
+  return session;
+}
+
+}  // namespace gatecast::sqlite

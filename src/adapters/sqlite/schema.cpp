@@ -1,0 +1,145 @@
+#include "adapters/sqlite/schema.hpp"
+
+#include <array>
+
+namespace gatecast::sqlite {
+namespace {
+
+// "gate" in the file's header: keeps us from writing tables into some other program's database.
+constexpr std::int64_t kApplicationId = 0x67617465;
+
+// Times are milliseconds since 1970. Reasons and codes are registry names: numbers of the enum move with the registry.
+// sessions.identity_id is no foreign key: a session's row outlives an identity that was unlinked.
+// A sign-in is paid for by the pages it writes to the log: every B-tree is one or more. So users and identities lie in
+// their primary key, nothing is indexed that no query asks for, and only ended sessions are in sessions_by_end.
+constexpr const char* kFirst = R"sql(
+CREATE TABLE users (
+  id            TEXT PRIMARY KEY NOT NULL,
+  nickname      TEXT NOT NULL,
+  avatar        TEXT NOT NULL,
+  is_creator    INTEGER NOT NULL,
+  is_verified   INTEGER NOT NULL,
+  blocked       INTEGER NOT NULL,
+  ref_code      TEXT NOT NULL UNIQUE,
+  referrer      TEXT REFERENCES users (id),
+  session_epoch INTEGER NOT NULL,
+  created_at    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE identities (
+  id         TEXT NOT NULL UNIQUE,
+  user_id    TEXT NOT NULL REFERENCES users (id),
+  kind       TEXT NOT NULL,
+  subject    TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  PRIMARY KEY (kind, subject)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE sessions (
+  sid          TEXT PRIMARY KEY NOT NULL,
+  user_id      TEXT NOT NULL REFERENCES users (id),
+  identity_id  TEXT NOT NULL,
+  how          TEXT NOT NULL,
+  ip           TEXT NOT NULL,
+  user_agent   TEXT NOT NULL,
+  created_at   INTEGER NOT NULL,
+  last_seen_at INTEGER NOT NULL,
+  expires_at   INTEGER NOT NULL,
+  gen          INTEGER NOT NULL,
+  ended_at     INTEGER,
+  end_reason   TEXT,
+  CHECK ((ended_at IS NULL) = (end_reason IS NULL))
+) STRICT;
+CREATE INDEX sessions_by_user ON sessions (user_id);
+CREATE INDEX sessions_by_end ON sessions (ended_at) WHERE ended_at IS NOT NULL;
+
+CREATE TABLE control_log (
+  seq     INTEGER PRIMARY KEY AUTOINCREMENT,
+  kind    TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  user_id TEXT NOT NULL,
+  reason  TEXT NOT NULL,
+  at      INTEGER NOT NULL
+) STRICT;
+CREATE INDEX control_log_by_subject ON control_log (subject);
+
+CREATE TABLE used_nonces (
+  nonce   TEXT PRIMARY KEY NOT NULL,
+  expires INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX used_nonces_by_expiry ON used_nonces (expires);
+
+CREATE TABLE audit (
+  id      INTEGER PRIMARY KEY,
+  at      INTEGER NOT NULL,
+  kind    TEXT NOT NULL,
+  user_id TEXT NOT NULL,
+  sid     TEXT NOT NULL,
+  ip      TEXT NOT NULL,
+  code    TEXT NOT NULL,
+  detail  TEXT NOT NULL,
+  count   INTEGER NOT NULL
+) STRICT;
+CREATE INDEX audit_by_time ON audit (at);
+)sql";
+
+constexpr std::array<const char*, 1> kMigrations{kFirst};
+
+Result<std::int64_t> number_of(Database& db, std::string_view sql) {
+  Query query = db.select(sql);
+  Result<bool> row = query.next();
+  if (!row) return row.error();
+  return *row ? query.number(0) : 0;
+}
+
+/// Makes a new file ours, or refuses one that belongs to another program.
+Result<void> claim(Database& db, const std::string& path) {
+  auto id = number_of(db, "PRAGMA application_id");
+  if (!id) return id.error();
+  if (*id == kApplicationId) return {};
+  auto tables = number_of(db, "SELECT count(*) FROM sqlite_schema");
+  if (!tables) return tables.error();
+  if (*id != 0 || *tables != 0) {
+    return fail(Errc::store_failed, fmt::format("{} is a database of another program", path));
+  }
+  return db.exec(fmt::format("PRAGMA application_id={};"
+                             "CREATE TABLE schema_version (id INTEGER PRIMARY KEY CHECK (id = 1),"
+                             " version INTEGER NOT NULL) STRICT;"
+                             "INSERT INTO schema_version VALUES (1, 0)",
+                             kApplicationId)
+                     .c_str());
+}
+
+Result<void> bring_up(Database& db, const std::string& path, std::span<const char* const> steps) {
+  if (auto claimed = claim(db, path); !claimed) return claimed;
+  auto version = number_of(db, "SELECT version FROM schema_version");
+  if (!version) return version.error();
+  const auto known = static_cast<std::int64_t>(steps.size());
+  if (*version < 0 || *version > known) {
+    return fail(Errc::store_failed,
+                fmt::format("{} has schema version {}, this program knows versions up to {}: use a newer gatecast", path,
+                            *version, known));
+  }
+  for (std::int64_t n = *version; n < known; ++n) {
+    if (auto made = db.exec(steps[static_cast<std::size_t>(n)]); !made) return made;
+    if (auto noted = db.run("UPDATE schema_version SET version = ?", n + 1); !noted) return noted.error();
+  }
+  return {};
+}
+
+}  // namespace
+
+std::span<const char* const> migrations() { return kMigrations; }
+
+Result<void> migrate(Database& db, const std::string& path, std::span<const char* const> steps) {
+  // All that is missing in one transaction: a start that fails in the middle leaves the file as it was.
+  if (auto begun = db.exec("BEGIN IMMEDIATE"); !begun) return begun;
+  Result<void> done = bring_up(db, path, steps);
+  if (done) done = db.exec("COMMIT");
+  if (!done && db.in_transaction()) {
+    if (auto undone = db.exec("ROLLBACK"); !undone) return undone;
+  }
+  return done;
+}
+
+}  // namespace gatecast::sqlite

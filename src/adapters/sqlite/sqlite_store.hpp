@@ -1,0 +1,69 @@
+// store::Store on one SQLite file: the embedded default.
+//
+// Place: made at start-up, behind store::Store. Threads: one writes, one reads, each with its own connection and
+// bounded queue; callers are loops, and every answer is posted to the loop that awaited it.
+// Durability: WAL with synchronous=FULL. Whatever is queued when the writer is free becomes one transaction (group
+// commit), each operation in a savepoint of its own; answers go out after COMMIT returned, so a read that follows an
+// answer sees it. Lifetime: stopped (or destroyed) before the loops that wait on it go away.
+// Errors: those of store::Store; store_failed carries SQLite's extended code and the path in its detail.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "store/store.hpp"
+
+namespace gatecast::sqlite {
+
+struct Options {
+  std::size_t queue_ops = 4096;             // waiting operations, writes and reads each; one more is `overloaded`
+  std::size_t group_ops = 256;              // operations in one commit: bounds what one failed commit refuses
+  std::chrono::milliseconds group_work{5};  // work in one commit, checked between operations: bounds what the first waits
+  std::chrono::milliseconds busy_timeout{5000};  // how long another program (a backup, a shell) may hold the file
+  std::string vfs{};                             // a registered SQLite VFS; empty: SQLite's own
+};
+
+/// Figures since the store was opened.
+struct Stats {
+  std::uint64_t commits = 0;         // transactions that landed
+  std::uint64_t failed_commits = 0;  // groups refused as a whole
+  std::uint64_t writes = 0;          // operations answered by the writer, refused ones included
+  std::uint64_t reads = 0;
+  std::uint64_t refused = 0;        // `overloaded`
+  std::uint64_t group_ops_max = 0;  // largest group
+  std::uint64_t write_queue = 0;    // waiting now
+  std::uint64_t read_queue = 0;
+};
+
+class SqliteStore final : public store::Store {
+ public:
+  /// Opens or makes the file (0600, its folder 0700) and brings its schema up to date. Blocks: start-up only.
+  /// Errors: store_failed, also for a newer schema than this program knows and for a file that is not ours.
+  static Result<std::unique_ptr<SqliteStore>> open(const std::string& path, const Options& options = {});
+  ~SqliteStore() override;
+
+  /// Refuses new operations (`cancelled`), finishes the queued ones, joins the threads. May be called twice.
+  void stop();
+  /// Any thread.
+  Stats stats() const;
+
+  Task<Result<store::SignedIn>> sign_in(store::SignIn request) override;
+  Task<Result<store::SessionView>> session(std::string sid) override;
+  Task<Result<store::Ended>> end_session(std::string sid, Errc reason, WallTime at, std::string ip) override;
+  Task<Result<std::vector<store::ControlRow>>> control_log(std::uint64_t after, std::uint32_t limit) override;
+  Task<Result<std::vector<store::ControlRow>>> ended_since(WallTime since) override;
+  Task<Result<void>> touch(std::vector<std::pair<std::string, WallTime>> seen) override;
+  Task<Result<void>> audit(std::vector<store::AuditRow> rows) override;
+  Task<Result<std::uint64_t>> prune(WallTime now, WallTime audit_before) override;
+  /// Goes through the writer: it answers only while transactions begin and end.
+  Task<Result<void>> ping() override;
+
+ private:
+  struct Workers;
+  explicit SqliteStore(std::unique_ptr<Workers> workers);
+  std::unique_ptr<Workers> workers_;
+};
+
+}  // namespace gatecast::sqlite

@@ -1,0 +1,72 @@
+// Rows of the store: what is durable about users, identities, sessions and their endings.
+//
+// Times are wall-clock milliseconds of the store's node. Strings are UTF-8; bounds are checked before a row is made.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "core/clock.hpp"
+#include "schema/codes.hpp"
+
+namespace gatecast::store {
+
+struct UserRow {
+  std::string id;  // 20 characters [a-z0-9], random
+  std::string nickname{};
+  std::string avatar{};
+  bool is_creator = false;
+  bool is_verified = false;
+  bool blocked = false;
+  std::string ref_code{};               // unique, 8 characters, generated
+  std::optional<std::string> referrer{};  // user id; written once, when the user is created
+  std::uint64_t session_epoch = 0;      // raised by block and logout-all; an ending always wins
+  WallTime created_at{};
+};
+
+struct IdentityRow {
+  std::string id;
+  std::string user_id;
+  std::string kind;     // "solana"
+  std::string subject;  // the address in its one stored form
+  WallTime created_at{};
+};
+
+struct SessionRow {
+  std::string sid;
+  std::string user_id;
+  std::string identity_id{};
+  std::string how{};  // "solana"
+  std::string ip{};
+  std::string user_agent{};  // cut to 256 bytes
+  WallTime created_at{};
+  WallTime last_seen_at{};
+  WallTime expires_at{};
+  std::uint64_t gen = 1;
+  std::optional<WallTime> ended_at{};
+  std::optional<Errc> end_reason{};
+};
+
+/// One ending, in commit order. Control rows only say what to read again; they carry no authority.
+struct ControlRow {
+  std::uint64_t seq = 0;
+  std::string kind{};     // "session_ended"
+  std::string subject{};  // sid
+  std::string user_id{};
+  Errc reason = Errc::signed_out;
+  WallTime at{};
+};
+
+struct AuditRow {
+  WallTime at{};
+  std::string kind{};  // "signin", "signout", "refusal", "operator"
+  std::string user_id{};
+  std::string sid{};
+  std::string ip{};
+  std::string code{};    // registry name, where there is one
+  std::string detail{};  // never a secret
+  std::uint64_t count = 1;
+};
+
+}  // namespace gatecast::store

@@ -1,0 +1,181 @@
+// Kills a process that signs in and ends sessions, at each failpoint of the SQLite store, and looks at what is left.
+//
+//   gatecast_store_crash                  the test: runs itself as a child once for each failpoint and pass
+//   gatecast_store_crash child DATABASE   signs in, ends every third session, writes a line for each answer
+//
+// After each death: the file is whole, every answered sign-in and ending is there, and nothing is there by halves.
+// Exit: 0 good, 1 not, 77 (skipped) where the tree has no failpoints.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <set>
+
+#include "adapters/sqlite/database.hpp"
+#include "adapters/sqlite/sqlite_store.hpp"
+#include "core/manual_loop.hpp"
+#include "store/sample.hpp"
+
+namespace gatecast {
+namespace {
+
+constexpr int kLanes = 6;    // sign-ins at once, so that groups have several operations
+constexpr int kRounds = 60;  // of each lane; far more than the failpoint lets pass
+
+/// One write, so that a line is in the pipe whole or not at all.
+void report(std::string_view what, const std::string& sid) {
+  const std::string line = fmt::format("{} {}\n", what, sid);
+  if (write(STDOUT_FILENO, line.data(), line.size()) != static_cast<ssize_t>(line.size())) _exit(3);
+}
+
+Task<bool> lane(store::Store& store, int number) {
+  for (int i = 0; i < kRounds; ++i) {
+    const std::string tag = fmt::format("{}-{}", number, i);
+    auto done = co_await store.sign_in(store::make_sign_in(fmt::format("wallet-{}", i % 7), tag));
+    if (!done) co_return false;
+    report("signed_in", done->session.sid);
+    if (i % 3 != 0) continue;
+    auto ended = co_await store.end_session(done->session.sid, Errc::signed_out, store::kContractStart, "");
+    if (!ended) co_return false;
+    report("ended", done->session.sid);
+  }
+  co_return true;
+}
+
+int child(const char* database) {
+  ManualClock clock;
+  ManualLoop loop(clock);
+  auto store = sqlite::SqliteStore::open(database);
+  if (!store) {
+    fmt::print(stderr, "child: {}\n", store.error().detail);
+    return 1;
+  }
+  std::vector<Task<bool>> lanes;
+  for (int i = 0; i < kLanes; ++i) lanes.push_back(lane(**store, i));
+  for (bool good : loop.run(store::gather(std::move(lanes)))) {
+    if (!good) return 1;
+  }
+  return 0;
+}
+
+struct Life {
+  std::set<std::string> signed_in;
+  std::set<std::string> ended;
+  bool killed = false;
+  int status = 0;
+};
+
+/// Runs the child until it dies of `failpoint`'s n-th pass; gives what it had been answered.
+Life live(const std::string& database, const std::string& failpoint) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) std::abort();
+  const pid_t pid = fork();
+  if (pid == 0) {
+    dup2(ends[1], STDOUT_FILENO);
+    setenv("GATECAST_FAILPOINT_KILL", failpoint.c_str(), 1);
+    execl("/proc/self/exe", "gatecast_store_crash", "child", database.c_str(), nullptr);
+    _exit(2);
+  }
+  close(ends[1]);
+  std::string text;
+  char buffer[4096];
+  for (ssize_t got = 0; (got = read(ends[0], buffer, sizeof buffer)) > 0;) text.append(buffer, static_cast<std::size_t>(got));
+  close(ends[0]);
+  Life life;
+  if (waitpid(pid, &life.status, 0) != pid) std::abort();
+  life.killed = WIFSIGNALED(life.status) && WTERMSIG(life.status) == SIGKILL;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = text.find('\n', at);
+    const std::string line = text.substr(at, end - at);
+    const std::size_t space = line.find(' ');
+    (line.starts_with("ended") ? life.ended : life.signed_in).insert(line.substr(space + 1));
+    if (end == std::string::npos) break;
+    at = end + 1;
+  }
+  return life;
+}
+
+std::string value(sqlite::Database& db, std::string_view sql) {
+  sqlite::Query query = db.select(sql);
+  auto row = query.next();
+  if (!row) return row.error().detail;
+  return *row ? query.text(0) : "no row";
+}
+
+/// What is wrong with the file after that life, as lines; empty: nothing.
+std::string faults_after(const std::string& database, const Life& life) {
+  std::string faults;
+  ManualClock clock;
+  ManualLoop loop(clock);
+  auto store = sqlite::SqliteStore::open(database);
+  if (!store) return fmt::format("does not open: {}\n", store.error().detail);
+  for (const auto& sid : life.signed_in) {
+    if (!loop.run((*store)->session(sid))) faults += fmt::format("lost session {}\n", sid);
+  }
+  for (const auto& sid : life.ended) {
+    auto view = loop.run((*store)->session(sid));
+    if (!view || view->session.end_reason != Errc::signed_out) faults += fmt::format("lost ending of {}\n", sid);
+  }
+  auto after = loop.run((*store)->sign_in(store::make_sign_in("after", "after")));
+  if (!after) faults += fmt::format("no sign-in afterwards: {}\n", after.error().detail);
+
+  auto db = sqlite::Database::open(database, {});
+  if (!db) return faults + db.error().detail;
+  constexpr std::pair<const char*, const char*> kExpected[] = {
+      {"PRAGMA integrity_check", "ok"},
+      {"SELECT count(*) FROM pragma_foreign_key_check", "0"},
+      {"SELECT (SELECT count(*) FROM sessions) - (SELECT count(*) FROM used_nonces)", "0"},
+      {"SELECT (SELECT count(*) FROM sessions) - (SELECT count(*) FROM audit WHERE kind = 'signin')", "0"},
+      {"SELECT (SELECT count(*) FROM users) - (SELECT count(*) FROM identities)", "0"},
+      {"SELECT count(*) FROM sessions s WHERE (ended_at IS NOT NULL) <>"
+       " (SELECT count(*) FROM control_log c WHERE c.subject = s.sid)",
+       "0"},
+      {"SELECT (SELECT count(*) FROM control_log) - (SELECT count(*) FROM audit WHERE kind = 'signout')", "0"},
+  };
+  for (const auto& [sql, expected] : kExpected) {
+    if (const std::string got = value(*db, sql); got != expected) faults += fmt::format("{}: {}\n", sql, got);
+  }
+  return faults;
+}
+
+int test() {
+  namespace fs = std::filesystem;
+  std::string pattern = (fs::temp_directory_path() / "gatecast-crash-XXXXXX").string();
+  if (mkdtemp(pattern.data()) == nullptr) return 1;
+  int bad = 0;
+  std::size_t answered = 0;
+  for (const char* name : {"store.before_commit", "store.committed", "store.before_answer"}) {
+    for (int nth : {1, 2, 3, 4, 5, 7, 10, 20}) {
+      const std::string failpoint = fmt::format("{}:{}", name, nth);
+      const std::string folder = fmt::format("{}/{}", pattern, failpoint);
+      const std::string database = folder + "/gatecast.db";
+      const Life life = live(database, failpoint);
+      if (!life.killed && WIFEXITED(life.status) && WEXITSTATUS(life.status) == 0) {
+        fmt::print("skipped: this tree is built without failpoints\n");
+        fs::remove_all(pattern);
+        return 77;
+      }
+      std::string faults = life.killed ? faults_after(database, life) : fmt::format("died of status {}\n", life.status);
+      answered += life.signed_in.size();
+      bad += faults.empty() ? 0 : 1;
+      fmt::print("{:<24} {:>3} signed in, {:>2} ended: {}\n", failpoint, life.signed_in.size(), life.ended.size(),
+                 faults.empty() ? "good" : faults);
+    }
+  }
+  fs::remove_all(pattern);
+  if (answered == 0) fmt::print("no life got an answer: the test shows nothing\n");
+  return bad == 0 && answered > 0 ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace gatecast
+
+int main(int argc, char** argv) {
+  if (argc == 3 && std::string_view(argv[1]) == "child") return gatecast::child(argv[2]);
+  return gatecast::test();
+}
