@@ -1,0 +1,87 @@
+// What Sessions does in the background: filling the index, reading the control log, writing what was noted.
+#include "core/log.hpp"
+#include "session/sessions.hpp"
+
+namespace gatecast::session {
+namespace {
+
+constexpr std::string_view kSessionEnded = "session_ended";
+
+void report(std::string_view event, const Error& error) {
+  log::warn(event, {{"code", info(error.code).name}, {"detail", error.detail}});
+}
+
+}  // namespace
+
+Task<Result<void>> Sessions::load() {
+  // The place in the log first, then the endings: what is committed in between is read again, never skipped.
+  Result<void> placed = co_await control_.start();
+  if (!placed.has_value()) co_return placed;
+  const WallTime since = clock_.wall() - options_.access_ttl - kClockSkewMax;
+  Result<std::vector<store::ControlRow>> ended = co_await store_.ended_since(since);
+  if (!ended.has_value()) co_return ended.error();
+  for (const store::ControlRow& row : *ended) learn({row.subject, row.user_id, row.reason}, row.at);
+  Result<void> read = co_await read_control(false);
+  if (!read.has_value()) co_return read;
+  index_.complete_since(since);
+  upkeep_.start(*Loop::current());
+  prune_.start(*Loop::current());
+  co_return Result<void>{};
+}
+
+Task<Result<void>> Sessions::read_control(bool telling) {
+  const SteadyTime began = clock_.steady();
+  Result<void> read = co_await control_.read([this, telling](const store::ControlRow& row) {
+    if (row.kind != kSessionEnded) return;
+    const Ending ending{row.subject, row.user_id, row.reason};
+    Stats::add(stats_.control_rows);
+    // An ending made here is known already. One so old that its tokens are dead still closes what is open.
+    if (learn(ending, row.at) != RevocationIndex::Added::known && telling) tell(ending);
+  });
+  if (read.has_value()) {
+    in_touch_ns_.store(began.time_since_epoch().count(), std::memory_order_release);
+  } else {
+    Stats::add(stats_.control_failures);
+  }
+  co_return read;
+}
+
+Task<void> Sessions::upkeep() {
+  Result<void> read = co_await read_control(true);
+  if (!read.has_value()) report("control_log_failed", read.error());
+  index_.reclaim(clock_.wall());
+  co_await write_notes();
+}
+
+Task<void> Sessions::write_notes() {
+  const LastSeen::Seen seen = last_seen_.take();
+  if (!seen.empty()) {
+    Result<void> written = co_await store_.touch(seen);
+    if (!written.has_value()) {
+      report("last_seen_failed", written.error());
+      last_seen_.put_back(seen);
+    }
+  }
+  const std::vector<store::AuditRow> rows = refusals_.take();
+  if (!rows.empty()) {
+    Result<void> written = co_await store_.audit(rows);
+    if (!written.has_value()) {
+      report("audit_failed", written.error());
+      refusals_.put_back(rows);
+    }
+  }
+}
+
+Task<void> Sessions::prune() {
+  const WallTime now = clock_.wall();
+  Result<std::uint64_t> pruned = co_await store_.prune(now, now - options_.audit_retention);
+  if (!pruned.has_value()) report("prune_failed", pruned.error());
+}
+
+Task<void> Sessions::drain() {
+  co_await upkeep_.stop();
+  co_await prune_.stop();
+  co_await write_notes();
+}
+
+}  // namespace gatecast::session
