@@ -1,0 +1,58 @@
+// A channel on one shard: its subscribers here, the log they read, and, where this shard is its home, which shards listen.
+//
+// Owner: the shard's hub; threads: that shard. With fewer than kLogFrom subscribers there is no log: frames go to the
+// outboxes. Subscribers lie in one vector with their cursors, so that a fan-out walks memory in order.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/result.hpp"
+#include "hub/client.hpp"
+#include "hub/log.hpp"
+
+namespace gatecast::hub {
+
+class Channel {
+ public:
+  /// From this many subscribers on a shard a log pays; below kLogUntil it is given up again.
+  static constexpr std::size_t kLogFrom = 8;
+  static constexpr std::size_t kLogUntil = 4;
+
+  struct Subscriber {
+    Client* client;
+    std::uint64_t cursor;  // where there is a log: the next frame for it
+    std::uint32_t slot;    // its place among the client's subscriptions
+    std::uint32_t log;     // which of `logs`
+  };
+  struct FormLog {
+    const Form* form;
+    Log log;
+  };
+  /// Who waits for the home's answer before its subscription stands.
+  struct Waiting {
+    Client* client;
+    std::move_only_function<void(Result<void>)> done;
+  };
+
+  explicit Channel(std::string n) : name(std::move(n)) {}
+
+  bool logged() const { return logs != nullptr; }
+  bool unused() const { return subscribers.empty() && waiting.empty() && home_mask == 0; }
+
+  const std::string name;
+  std::vector<Subscriber> subscribers;
+  std::unique_ptr<std::vector<FormLog>> logs;
+  std::vector<Waiting> waiting;
+  std::uint64_t home_mask = 0;       // at home: the shards that have subscribers
+  std::uint32_t registration = 0;    // the number of the registration at home; 0: none
+  bool active = false;               // the home has answered it
+  bool dirty = false;                // in the hub's list of channels to flush
+  bool again = false;                // frames came while the pass was under way
+  std::uint32_t pass = 0;            // how far the pass over the subscribers has come
+};
+
+}  // namespace gatecast::hub

@@ -1,0 +1,286 @@
+// From a publication to bytes in the kernel: outboxes, logs, and the turn that sends them.
+#include "hub/hub.hpp"
+
+namespace gatecast::hub {
+namespace {
+constexpr std::size_t kParts = 64;
+// Reading the clock costs as much as a small part of a send: not for each.
+constexpr unsigned kClockEvery = 16;
+
+std::size_t total(const iovec* parts, std::size_t count) {
+  std::size_t sum = 0;
+  for (std::size_t i = 0; i < count; ++i) sum += parts[i].iov_len;
+  return sum;
+}
+}  // namespace
+
+void Hub::deliver(const broker::Publication& publication) {
+  check_.assert_here();
+  auto* channel = find(publication.channel);
+  if (channel == nullptr || channel->subscribers.empty()) return;
+  if (channel->logged()) {
+    append_to_logs(*channel, publication);
+  } else {
+    deliver_to_outboxes(*channel, publication);
+  }
+}
+
+void Hub::deliver_to_outboxes(Channel& channel, const broker::Publication& publication) {
+  const Form* form = nullptr;
+  Slice frame;
+  for (auto& s : channel.subscribers) {
+    if (s.client->muted_ || s.client->doomed_) continue;
+    if (&s.client->form() != form) {
+      form = &s.client->form();
+      frame_.clear();
+      form->encode(frame_, publication);
+      frame = whole(BlockRef::copy(frame_));
+    }
+    ++stats_.deliveries;
+    s.client->outbox_.put(frame);
+    if (s.client->outbox_.bytes() > limits_.queue_bytes) doom(*s.client, News::slow);
+    mark(*s.client);
+  }
+}
+
+void Hub::append_to_logs(Channel& channel, const broker::Publication& publication) {
+  for (std::uint32_t i = 0; i < channel.logs->size(); ++i) {
+    auto& [form, log] = (*channel.logs)[i];
+    frame_.clear();
+    form->encode(frame_, publication);
+    log.append(frame_);
+    log_bytes_ += frame_.size();
+    if (log.bytes() > limits_.log_bytes_channel || log_bytes_ > limits_.log_bytes_shard) evict(channel, i);
+    if (log.bytes() > limits_.log_bytes_channel / 2) channel_backlog_ = true;
+  }
+  if (!channel.dirty) {
+    channel.dirty = true;
+    channel.pass = 0;
+    dirty_channels_.push_back(&channel);
+  } else if (channel.pass > 0) {
+    channel.again = true;
+  }
+}
+
+// The log is over its bound: those furthest behind are the slow consumers. Half of it is freed.
+void Hub::evict(Channel& channel, std::uint32_t which) {
+  auto& log = (*channel.logs)[which].log;
+  const std::size_t keep = log.bytes() / 2;
+  for (auto& s : channel.subscribers) {
+    if (s.log != which || log.bytes_from(s.cursor) <= keep) continue;
+    doom(*s.client, News::slow);
+    s.cursor = log.end();
+  }
+  free_passed(channel);
+}
+
+void Hub::send(Client& client, std::string_view frame) {
+  check_.assert_here();
+  if (client.doomed_) return;
+  client.outbox_.put(whole(BlockRef::copy(frame)));
+  if (client.outbox_.bytes() > limits_.queue_bytes) doom(client, News::slow);
+  mark(client);
+}
+
+void Hub::mark(Client& client) {
+  if (client.dirty_ || client.blocked_) return;
+  client.dirty_ = true;
+  dirty_clients_.push_back(&client);
+}
+
+void Hub::writable(Client& client) {
+  check_.assert_here();
+  if (!client.blocked_) return;
+  client.blocked_ = false;
+  client.want_writable(false);
+  flush_client(client, true);
+}
+
+bool Hub::over_budget() {
+  if (sent_this_turn_ >= limits_.turn_clients) return true;
+  return sent_this_turn_ % kClockEvery == kClockEvery - 1 && clock_.steady() - turn_start_ > limits_.turn_time;
+}
+
+bool Hub::flush() {
+  check_.assert_here();
+  sent_this_turn_ = 0;
+  turn_start_ = clock_.steady();
+  std::size_t done = 0;
+  for (; done < dirty_clients_.size() && !over_budget(); ++done) {
+    auto* client = dirty_clients_[done];
+    if (client == nullptr) continue;
+    client->dirty_ = false;
+    ++sent_this_turn_;
+    flush_client(*client, !dirty_channels_.empty());
+  }
+  dirty_clients_.erase(dirty_clients_.begin(), dirty_clients_.begin() + static_cast<std::ptrdiff_t>(done));
+
+  // Each dirty channel has its turn; one that got new frames on the way goes to the end of the line.
+  std::size_t rounds = dirty_channels_.size();
+  for (done = 0; done < rounds; ++done) {
+    auto* channel = dirty_channels_[done];
+    if (channel != nullptr && !pass_over(*channel)) break;
+  }
+  dirty_channels_.erase(dirty_channels_.begin(), dirty_channels_.begin() + static_cast<std::ptrdiff_t>(done));
+
+  channel_backlog_ = std::ranges::any_of(dirty_channels_, [this](const Channel* c) {
+    return c != nullptr && c->logged() && std::ranges::any_of(*c->logs, [this](const auto& l) {
+             return l.log.bytes() > limits_.log_bytes_channel / 2;
+           });
+  });
+  tell_news();
+  return !dirty_clients_.empty() || !dirty_channels_.empty();
+}
+
+// Sends each subscriber from its cursor to the end; false where the budget ended first. Nothing in it can change the
+// list of subscribers: what happens to clients is told at the end of the turn.
+bool Hub::pass_over(Channel& channel) {
+  if (!channel.logged()) {
+    channel.dirty = false;
+    return true;
+  }
+  const bool alone = dirty_channels_.size() == 1;
+  std::array<iovec, kParts> parts;
+  std::size_t used = 0;
+  std::size_t offered = 0;
+  std::uint64_t from = ~std::uint64_t{0};  // whose run `parts` holds
+  std::uint32_t of = 0;
+  while (channel.pass < channel.subscribers.size()) {
+    if (over_budget()) return false;
+    auto& s = channel.subscribers[channel.pass++];
+    auto& client = *s.client;
+    const auto& log = (*channel.logs)[s.log].log;
+    if (s.cursor == log.end() || client.blocked_ || client.doomed_) continue;
+    ++sent_this_turn_;
+    if (!alone || !client.outbox_.empty()) {
+      flush_client(client, true);
+      continue;
+    }
+    if (s.cursor != from || s.log != of) {
+      used = log.gather(s.cursor, parts.data(), kParts);
+      offered = total(parts.data(), used);
+      from = s.cursor;
+      of = s.log;
+    }
+    const auto taken = client.write(parts.data(), used);
+    ++stats_.writes;
+    if (taken > 0) advance(channel, s, static_cast<std::size_t>(taken));
+    after_write(client, offered, taken);
+    // More than fits one call is the rare case of a long backlog: the rest goes the general way.
+    if (used == kParts && !client.blocked_ && !client.doomed_) flush_client(client, true);
+  }
+  end_pass(channel);
+  return true;
+}
+
+void Hub::end_pass(Channel& channel) {
+  for (auto& s : channel.subscribers) {
+    const auto& log = (*channel.logs)[s.log].log;
+    if (s.cursor == log.end() || s.client->doomed_) continue;
+    if (log.bytes_from(s.cursor) + s.client->outbox_.bytes() > limits_.queue_bytes) doom(*s.client, News::slow);
+  }
+  free_passed(channel);
+  channel.pass = 0;
+  channel.dirty = std::exchange(channel.again, false);
+  if (channel.dirty) dirty_channels_.push_back(&channel);
+}
+
+void Hub::free_passed(Channel& channel) {
+  for (std::uint32_t i = 0; i < channel.logs->size(); ++i) {
+    auto& log = (*channel.logs)[i].log;
+    auto oldest = log.end();
+    for (const auto& s : channel.subscribers) {
+      if (s.log == i && !s.client->doomed_) oldest = std::min(oldest, s.cursor);
+    }
+    log_bytes_ -= log.bytes();
+    log.free_below(oldest);
+    log_bytes_ += log.bytes();
+  }
+}
+
+void Hub::advance(Channel& channel, Channel::Subscriber& s, std::size_t taken) {
+  auto& log = (*channel.logs)[s.log].log;
+  auto now = log.advance(s.cursor, taken);
+  stats_.deliveries += now.cursor - s.cursor;
+  s.cursor = now.cursor;
+  if (now.torn) s.client->outbox_.put_torn(std::move(*now.torn));
+}
+
+std::size_t Hub::gather_logs(Client& client, iovec* parts, std::size_t max) const {
+  std::size_t used = 0;
+  for (const auto& [channel, index] : client.subscriptions_) {
+    if (!channel->logged() || used == max) continue;
+    const auto& s = channel->subscribers[index];
+    used += (*channel->logs)[s.log].log.gather(s.cursor, parts + used, max - used);
+  }
+  return used;
+}
+
+void Hub::advance_logs(Client& client, std::size_t taken) {
+  for (const auto& [channel, index] : client.subscriptions_) {
+    if (taken == 0) return;
+    if (!channel->logged()) continue;
+    auto& s = channel->subscribers[index];
+    const std::size_t here = std::min(taken, (*channel->logs)[s.log].log.bytes_from(s.cursor));
+    if (here > 0) advance(*channel, s, here);
+    taken -= here;
+  }
+}
+
+void Hub::flush_client(Client& client, bool logs_too) {
+  if (client.blocked_ || client.doomed_) return;
+  std::array<iovec, kParts> parts;
+  for (;;) {
+    const std::size_t queued = client.outbox_.bytes();
+    std::size_t used = client.outbox_.gather(parts.data(), kParts);
+    if (logs_too && total(parts.data(), used) == queued) {
+      used += gather_logs(client, parts.data() + used, kParts - used);
+    }
+    if (used == 0) break;
+    const std::size_t offered = total(parts.data(), used);
+    const auto taken = client.write(parts.data(), used);
+    ++stats_.writes;
+    if (taken > 0) {
+      const std::size_t of_queue = std::min(queued, static_cast<std::size_t>(taken));
+      if (of_queue > 0) client.outbox_.consume(of_queue);
+      advance_logs(client, static_cast<std::size_t>(taken) - of_queue);
+    }
+    after_write(client, offered, taken);
+    if (client.blocked_ || client.doomed_ || used < kParts) break;
+  }
+  if (client.muted_ && client.outbox_.empty() && !client.doomed_) news_.emplace_back(&client, News::drained);
+}
+
+void Hub::after_write(Client& client, std::size_t offered, std::ptrdiff_t taken) {
+  if (taken < 0) return doom(client, News::broken);
+  stats_.bytes_out += static_cast<std::uint64_t>(taken);
+  if (static_cast<std::size_t>(taken) < offered) block(client);
+}
+
+void Hub::block(Client& client) {
+  ++stats_.short_writes;
+  client.blocked_ = true;
+  client.want_writable(true);
+}
+
+void Hub::doom(Client& client, News news) {
+  if (client.doomed_) return;
+  client.doomed_ = true;
+  if (news == News::slow) ++stats_.slow;
+  news_.emplace_back(&client, news);
+}
+
+void Hub::tell_news() {
+  // Each call may forget clients, which takes them out of the list.
+  while (!news_.empty()) {
+    auto [client, news] = news_.back();
+    news_.pop_back();
+    switch (news) {
+      case News::slow: client->on_slow(); break;
+      case News::broken: client->on_broken(); break;
+      case News::drained: client->on_drained(); break;
+    }
+  }
+}
+
+}  // namespace gatecast::hub

@@ -1,0 +1,20 @@
+// The form of a publication on the wire: framing × encoding × compression.
+//
+// Place: server makes the forms out of ws, http and protocol; hub encodes a publication once per form and shard and never
+// looks inside the bytes. Lifetime: forms outlive the hub. Threads: stateless, any.
+#pragma once
+
+#include <string>
+
+#include "broker/publication.hpp"
+
+namespace gatecast::hub {
+
+class Form {
+ public:
+  virtual ~Form() = default;
+  /// Appends the complete frame that carries `publication` to a subscriber.
+  virtual void encode(std::string& out, const broker::Publication& publication) const = 0;
+};
+
+}  // namespace gatecast::hub

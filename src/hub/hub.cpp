@@ -1,0 +1,186 @@
+#include "hub/hub.hpp"
+
+namespace gatecast::hub {
+
+Hub::Hub(unsigned shard, Mesh& mesh, Limits limits, const Clock& clock)
+    : shard_(shard), mesh_(mesh), limits_(limits), clock_(clock) {}
+
+Hub::~Hub() = default;
+
+Channel* Hub::find(std::string_view name) const {
+  auto it = channels_.find(name);
+  return it == channels_.end() ? nullptr : it->get();
+}
+
+Channel& Hub::get(std::string_view name) {
+  if (auto* found = find(name)) return *found;
+  return **channels_.insert(std::make_unique<Channel>(std::string(name))).first;
+}
+
+void Hub::drop_if_unused(Channel& channel) {
+  if (!channel.unused()) return;
+  if (channel.dirty) std::ranges::replace(dirty_channels_, &channel, nullptr);
+  channels_.erase(channels_.find(std::string_view(channel.name)));
+}
+
+void Hub::subscribe(Client& client, std::string_view name, std::move_only_function<void(Result<void>)> done) {
+  check_.assert_here();
+  if (subscribed(client, name)) return done(Errc::already_subscribed);
+  if (client.subscriptions_.size() >= limits_.channels) return done(Errc::limit_exceeded);
+  auto& channel = get(name);
+  if (channel.active) {
+    add(channel, client);
+    return done({});
+  }
+  channel.waiting.push_back({&client, std::move(done)});
+  ++client.waiting_;
+  if (channel.registration == 0) ask_home(channel);
+}
+
+bool Hub::unsubscribe(Client& client, std::string_view name) {
+  check_.assert_here();
+  for (std::size_t slot = 0; slot < client.subscriptions_.size(); ++slot) {
+    if (client.subscriptions_[slot].channel->name != name) continue;
+    remove(client, slot, true);
+    return true;
+  }
+  return false;
+}
+
+bool Hub::subscribed(const Client& client, std::string_view name) const {
+  return std::ranges::any_of(client.subscriptions_, [name](const auto& s) { return s.channel->name == name; });
+}
+
+std::vector<std::string> Hub::channels_of(const Client& client) const {
+  std::vector<std::string> names;
+  for (const auto& s : client.subscriptions_) names.push_back(s.channel->name);
+  return names;
+}
+
+void Hub::each_channel(const std::function<void(const std::string&, std::size_t)>& fn) const {
+  for (const auto& channel : channels_) {
+    if (!channel->subscribers.empty()) fn(channel->name, channel->subscribers.size());
+  }
+}
+
+void Hub::forget(Client& client) {
+  check_.assert_here();
+  remove_all(client, false);
+  if (client.dirty_) std::ranges::replace(dirty_clients_, &client, nullptr);
+  std::erase_if(news_, [&client](const auto& n) { return n.first == &client; });
+}
+
+void Hub::mute(Client& client, bool keep) {
+  check_.assert_here();
+  remove_all(client, keep);
+  client.muted_ = true;
+  mark(client);
+}
+
+void Hub::drop_queue(Client& client) {
+  client.outbox_.drop_untorn();
+  // A slow client is written to once more: its close frame.
+  client.doomed_ = false;
+}
+
+void Hub::remove_all(Client& client, bool keep) {
+  while (!client.subscriptions_.empty()) remove(client, client.subscriptions_.size() - 1, keep);
+  remove_waiting(client);
+}
+
+void Hub::remove_waiting(Client& client) {
+  if (client.waiting_ == 0) return;
+  client.waiting_ = 0;
+  std::vector<Channel*> emptied;
+  for (const auto& channel : channels_) {
+    if (std::erase_if(channel->waiting, [&client](const auto& w) { return w.client == &client; }) == 0) continue;
+    if (channel->subscribers.empty() && channel->waiting.empty()) emptied.push_back(channel.get());
+  }
+  for (auto* channel : emptied) close_channel(*channel);
+}
+
+void Hub::add(Channel& channel, Client& client) {
+  Channel::Subscriber s{&client, 0, static_cast<std::uint32_t>(client.subscriptions_.size()), 0};
+  if (channel.logged()) {
+    s.log = log_for(channel, client.form());
+    s.cursor = (*channel.logs)[s.log].log.end();
+  }
+  client.subscriptions_.push_back({&channel, static_cast<std::uint32_t>(channel.subscribers.size())});
+  channel.subscribers.push_back(s);
+  ++subscription_count_;
+  if (!channel.logged() && channel.subscribers.size() >= Channel::kLogFrom) start_log(channel);
+}
+
+void Hub::place(Channel& channel, std::size_t index, Channel::Subscriber s) {
+  s.client->subscriptions_[s.slot].index = static_cast<std::uint32_t>(index);
+  channel.subscribers[index] = s;
+}
+
+void Hub::remove(Client& client, std::size_t slot, bool keep) {
+  auto& channel = *client.subscriptions_[slot].channel;
+  std::size_t index = client.subscriptions_[slot].index;
+  if (keep && channel.logged()) keep_pending(channel, channel.subscribers[index]);
+
+  // A pass may be under way: those before `pass` have been visited, and the one that fills the hole must not change
+  // sides unvisited.
+  if (index < channel.pass) {
+    --channel.pass;
+    if (index != channel.pass) place(channel, index, channel.subscribers[channel.pass]);
+    index = channel.pass;
+  }
+  if (index + 1 != channel.subscribers.size()) place(channel, index, channel.subscribers.back());
+  channel.subscribers.pop_back();
+
+  if (slot + 1 != client.subscriptions_.size()) {
+    client.subscriptions_[slot] = client.subscriptions_.back();
+    const auto& moved = client.subscriptions_[slot];
+    moved.channel->subscribers[moved.index].slot = static_cast<std::uint32_t>(slot);
+  }
+  client.subscriptions_.pop_back();
+  --subscription_count_;
+
+  if (channel.logged() && channel.subscribers.size() < Channel::kLogUntil) stop_log(channel);
+  if (channel.subscribers.empty() && channel.waiting.empty()) close_channel(channel);
+}
+
+void Hub::close_channel(Channel& channel) {
+  leave_home(channel);
+  drop_if_unused(channel);
+}
+
+std::uint32_t Hub::log_for(Channel& channel, const Form& form) {
+  auto& logs = *channel.logs;
+  for (std::uint32_t i = 0; i < logs.size(); ++i) {
+    if (logs[i].form == &form) return i;
+  }
+  logs.push_back({&form, {}});
+  return static_cast<std::uint32_t>(logs.size() - 1);
+}
+
+void Hub::start_log(Channel& channel) {
+  channel.logs = std::make_unique<std::vector<Channel::FormLog>>();
+  for (auto& s : channel.subscribers) {
+    s.log = log_for(channel, s.client->form());
+    s.cursor = (*channel.logs)[s.log].log.end();
+  }
+}
+
+void Hub::stop_log(Channel& channel) {
+  for (auto& s : channel.subscribers) keep_pending(channel, s);
+  for (const auto& l : *channel.logs) log_bytes_ -= l.log.bytes();
+  channel.logs.reset();
+}
+
+void Hub::keep_pending(Channel& channel, Channel::Subscriber& s) {
+  auto& log = (*channel.logs)[s.log].log;
+  if (s.cursor == log.end()) return;
+  std::vector<Slice> slices;
+  log.slices_from(s.cursor, slices);
+  stats_.deliveries += log.end() - s.cursor;
+  s.cursor = log.end();
+  for (auto& slice : slices) s.client->outbox_.put(std::move(slice));
+  if (s.client->outbox_.bytes() > limits_.queue_bytes) doom(*s.client, News::slow);
+  mark(*s.client);
+}
+
+}  // namespace gatecast::hub

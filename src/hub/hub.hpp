@@ -1,0 +1,177 @@
+// One shard's slice of the real-time traffic: its channels and clients, and this shard's part as home of channels.
+//
+// Every channel has one home shard, hash(name) mod shards. A publication goes to the home, which passes it to each shard
+// that has subscribers; a shard with its first subscriber registers at the home by one message, and publications follow
+// the home's answer in the same lane, so nothing falls between. Order: per channel, as the home took them.
+//
+// Place: server's connections and API call it; it knows no sockets: bytes leave through Client::write. Threads: its shard;
+// `Mesh` carries the messages to the others. Lifetime: outlives its clients.
+// Bounds: Limits; a turn sends to at most 512 clients or for 2 ms and goes on in the next.
+// Errors: overloaded where a mailbox is full, limit_exceeded, already_subscribed.
+#pragma once
+
+#include <boost/unordered/unordered_flat_set.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "broker/publication.hpp"
+#include "core/loop.hpp"
+#include "core/result.hpp"
+#include "core/shard.hpp"
+#include "core/task.hpp"
+#include "hub/channel.hpp"
+#include "hub/client.hpp"
+
+namespace gatecast::hub {
+
+class Hub;
+
+/// The hubs of all shards and the way between them.
+struct Mesh {
+  std::vector<Hub*> hubs;
+  std::function<void(unsigned shard, Loop::Fn)> post_control;
+  std::function<bool(unsigned shard, std::size_t bytes, Loop::Fn)> post_data;
+};
+
+/// Counts of one shard since its start; read by the shard that owns them.
+struct HubStats {
+  std::uint64_t publications = 0;   // taken as home
+  std::uint64_t deliveries = 0;     // frames put into an outbox or taken from a log by the kernel
+  std::uint64_t bytes_out = 0;
+  std::uint64_t writes = 0;         // system calls
+  std::uint64_t short_writes = 0;
+  std::uint64_t slow = 0;
+  std::uint64_t gapped = 0;         // publications refused by a full mailbox
+};
+
+class Hub {
+ public:
+  struct Limits {
+    std::size_t queue_bytes = 1u << 20;         // of one client
+    std::size_t log_bytes_channel = 8u << 20;
+    std::size_t log_bytes_shard = 64u << 20;
+    std::size_t channels = 128;                 // of one client
+    unsigned turn_clients = 512;
+    Duration turn_time = std::chrono::milliseconds(2);
+  };
+
+  Hub(unsigned shard, Mesh& mesh, Limits limits, const Clock& clock);
+  ~Hub();
+  /// The calling thread becomes the shard's.
+  void bind() { check_.bind(); }
+
+  /// Subscribes `client`; `done` is called once, at once where the home is known, else when it has answered. A client
+  /// that leaves before gets no call. Errors: already_subscribed, limit_exceeded, overloaded.
+  void subscribe(Client& client, std::string_view channel, std::move_only_function<void(Result<void>)> done);
+  /// Ends the subscription; what was published before stays queued. Returns false where there was none.
+  bool unsubscribe(Client& client, std::string_view channel);
+  bool subscribed(const Client& client, std::string_view channel) const;
+  /// The names of the client's channels.
+  std::vector<std::string> channels_of(const Client& client) const;
+  /// Takes the client out of everything; it gets nothing more.
+  void forget(Client& client);
+  /// Stops deliveries to a client that is closing: takes it out of its channels, keeps its outbox.
+  void mute(Client& client, bool keep_pending);
+  /// Drops what is queued, but for the rest of a torn frame.
+  void drop_queue(Client& client);
+
+  /// Publishes through the channel's home; resumes here. Errors: overloaded.
+  Task<Result<broker::StreamPosition>> publish(broker::PublicationRef publication);
+
+  /// Queues one complete frame (a reply, a push, a control frame) for the client.
+  void send(Client& client, std::string_view frame);
+  /// The kernel takes bytes of this client again.
+  void writable(Client& client);
+
+  /// Sends what is queued, within the turn's budget; returns true where something is left.
+  bool flush();
+  /// False while the logs are so full that no more should be taken in before they are sent.
+  bool may_take_data() const { return log_bytes_ < limits_.log_bytes_shard / 2 && !channel_backlog_; }
+
+  std::size_t channel_count() const { return channels_.size(); }
+  std::size_t subscription_count() const { return subscription_count_; }
+  const HubStats& stats() const { return stats_; }
+  /// Calls `fn(name, subscribers)` for every channel with subscribers here.
+  void each_channel(const std::function<void(const std::string&, std::size_t)>& fn) const;
+
+ private:
+  struct ByName {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view n) const { return std::hash<std::string_view>{}(n); }
+    std::size_t operator()(const std::unique_ptr<Channel>& c) const { return (*this)(std::string_view(c->name)); }
+    bool operator()(const std::unique_ptr<Channel>& a, const std::unique_ptr<Channel>& b) const {
+      return a->name == b->name;
+    }
+    bool operator()(const std::unique_ptr<Channel>& a, std::string_view b) const { return a->name == b; }
+    bool operator()(std::string_view a, const std::unique_ptr<Channel>& b) const { return a == b->name; }
+  };
+
+  unsigned home_of(std::string_view channel) const;
+  Channel* find(std::string_view name) const;
+  Channel& get(std::string_view name);
+  void drop_if_unused(Channel& channel);
+
+  // Subscribers (hub.cpp).
+  void add(Channel& channel, Client& client);
+  void remove(Client& client, std::size_t slot, bool keep);
+  void remove_all(Client& client, bool keep);
+  void remove_waiting(Client& client);
+  void place(Channel& channel, std::size_t index, Channel::Subscriber s);
+  void close_channel(Channel& channel);
+  void start_log(Channel& channel);
+  void stop_log(Channel& channel);
+  std::uint32_t log_for(Channel& channel, const Form& form);
+  void keep_pending(Channel& channel, Channel::Subscriber& s);
+
+  // The home, and the way to it (home.cpp).
+  void ask_home(Channel& channel);
+  void leave_home(Channel& channel);
+  void answer(const std::string& name, std::uint32_t registration, bool accepted);
+  void home_register(const std::string& name, unsigned from, std::uint32_t registration);
+  void home_unregister(const std::string& name, unsigned from);
+  void home_publish(const broker::PublicationRef& publication);
+  void gap(const std::string& name);
+
+  // Delivery (delivery.cpp).
+  enum class News : std::uint8_t { slow, broken, drained };
+  void deliver(const broker::Publication& publication);
+  void deliver_to_outboxes(Channel& channel, const broker::Publication& publication);
+  void append_to_logs(Channel& channel, const broker::Publication& publication);
+  void mark(Client& client);
+  bool over_budget();
+  void flush_client(Client& client, bool logs_too);
+  std::size_t gather_logs(Client& client, iovec* parts, std::size_t max) const;
+  void advance_logs(Client& client, std::size_t taken);
+  void advance(Channel& channel, Channel::Subscriber& s, std::size_t taken);
+  void after_write(Client& client, std::size_t offered, std::ptrdiff_t taken);
+  void block(Client& client);
+  bool pass_over(Channel& channel);
+  void end_pass(Channel& channel);
+  void free_passed(Channel& channel);
+  void evict(Channel& channel, std::uint32_t log);
+  void doom(Client& client, News news);
+  void tell_news();
+
+  const unsigned shard_;
+  Mesh& mesh_;
+  const Limits limits_;
+  const Clock& clock_;
+  ShardCheck check_;
+  boost::unordered_flat_set<std::unique_ptr<Channel>, ByName, ByName> channels_;
+  std::vector<Channel*> dirty_channels_;
+  std::vector<Client*> dirty_clients_;
+  std::vector<std::pair<Client*, News>> news_;  // told at the end of the turn
+  std::string frame_;  // scratch for encoding
+  std::uint32_t last_registration_ = 0;
+  std::size_t log_bytes_ = 0;
+  bool channel_backlog_ = false;
+  std::size_t subscription_count_ = 0;
+  unsigned sent_this_turn_ = 0;
+  SteadyTime turn_start_;
+  HubStats stats_;
+};
+
+}  // namespace gatecast::hub
