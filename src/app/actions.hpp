@@ -1,0 +1,34 @@
+// What the commands do once their arguments are known; each returns the exit code.
+//
+// Place: between the command line (commands.cpp, the only file that sees its parser) and the layers. Threads: any one.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "app/commands.hpp"
+#include "server/config_load.hpp"
+
+namespace gatecast::app {
+
+inline constexpr int kFine = 0;
+inline constexpr int kFailed = 1;
+inline constexpr int kUsage = 2;
+inline constexpr int kWarned = 3;
+
+int do_serve(const server::LoadOptions& options, const Io& io);
+int do_config_check(const server::LoadOptions& options, bool strict, const Io& io);
+int do_config_show(const server::LoadOptions& options, const Io& io);
+int do_keys_new(const std::string& algorithm, const std::string& file, const Io& io);
+int do_keys_list(const server::LoadOptions& options, const Io& io);
+int do_apikey_new(const std::string& name, const std::vector<std::string>& scopes, const Io& io);
+/// Verifies only where `verify`: the keys are then those of the configuration.
+int do_token_inspect(const std::string& token, bool verify, const server::LoadOptions& options, const Io& io);
+/// GET /healthz at `address`; empty: the configuration's ops.address.
+int do_healthcheck(const std::string& address, const server::LoadOptions& options, const Io& io);
+
+/// One HTTP GET over a plain socket with `seconds` for all of it; the status, or 0 and why not in `problem`.
+int http_status(const std::string& host, std::uint16_t port, const std::string& path, int seconds,
+                std::string& problem);
+
+}  // namespace gatecast::app

@@ -1,0 +1,165 @@
+#include "app/commands.hpp"
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "app/actions.hpp"
+#include "server/config_table.hpp"
+
+namespace gatecast::app {
+namespace {
+
+/// Where the arguments of all commands land.
+struct Arguments {
+  server::LoadOptions load{};
+  bool strict = false;
+  std::string algorithm = "EdDSA";
+  std::string file{};
+  std::string name{};
+  std::vector<std::string> scopes{"publish"};
+  std::string token{};
+  std::string address{};
+  std::vector<std::string> help{};
+};
+
+void take_config(CLI::App& command, Arguments& a) {
+  command.add_option("--config", a.load.file, "Configuration file (TOML)")->type_name("FILE");
+  command.add_flag("--dev", a.load.dev, "For developing: keys made in data.dir, pages on");
+  command.add_option("--set", a.load.sets, "One key of the configuration; may be repeated")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
+}
+
+CLI::App* find(CLI::App& program, const std::vector<std::string>& names) {
+  CLI::App* at = &program;
+  for (const std::string& name : names) {
+    auto named = at->get_subcommands([&](CLI::App* command) { return command->get_name() == name; });
+    if (named.empty()) return nullptr;
+    at = named.front();
+  }
+  return at;
+}
+
+/// A command there is none of; the nearest one is named.
+int unknown(const CLI::App& program, const std::string& name, const Io& io) {
+  std::string best;
+  std::size_t best_distance = 3;
+  for (const CLI::App* command : program.get_subcommands([](const CLI::App*) { return true; })) {
+    std::size_t distance = server::edit_distance(name, command->get_name());
+    if (distance < best_distance) best = command->get_name(), best_distance = distance;
+  }
+  io.err << "gatecast: no command " << name << "\n"
+         << (best.empty() ? "Try: gatecast help\n" : fmt::format("Did you mean gatecast {}?\n", best));
+  return kUsage;
+}
+
+/// CLI11 speaks by exceptions; none leaves this function.
+int run_checked(const std::vector<std::string>& arguments, const Io& io) {
+  Arguments a;
+  a.load.environment = io.environment;
+  CLI::App program{"gatecast: sign-in and real-time messages in one server.", "gatecast"};
+  program.require_subcommand(1);
+  program.get_formatter()->column_width(26);
+  program.set_help_flag("-h,--help", "Say how to use a command");
+
+  auto* serve = program.add_subcommand("serve", "Run the server");
+  take_config(*serve, a);
+
+  auto* config = program.add_subcommand("config", "Check or show the configuration");
+  config->require_subcommand(1);
+  auto* check = config->add_subcommand("check", "Every value, where it came from, and what is wrong");
+  take_config(*check, a);
+  check->add_flag("--strict", a.strict, "Exit with 3 where there are warnings");
+  auto* show = config->add_subcommand("show", "Every value and where it came from");
+  take_config(*show, a);
+  auto* defaults = config->add_subcommand("default", "A configuration file of all defaults");
+
+  auto* keys = program.add_subcommand("keys", "Make or list token keys");
+  keys->require_subcommand(1);
+  auto* keys_new = keys->add_subcommand("new", "Make a key that signs access tokens");
+  keys_new->add_option("--algorithm", a.algorithm, "EdDSA, ES256, HS256, HS384 or HS512")
+      ->type_name("NAME")
+      ->capture_default_str();
+  keys_new->add_option("--out", a.file, "Write it to a new file (mode 0600) instead of showing it")->type_name("FILE");
+  auto* keys_list = keys->add_subcommand("list", "Keys of the configuration, by fingerprint");
+  take_config(*keys_list, a);
+
+  auto* apikey = program.add_subcommand("apikey", "Make keys of the server API");
+  apikey->require_subcommand(1);
+  auto* apikey_new = apikey->add_subcommand("new", "Make a key; it is shown once");
+  apikey_new->add_option("NAME", a.name, "Who will use it")->required()->type_name("");
+  apikey_new->add_option("--scope", a.scopes, "publish, connections or all; may be repeated")
+      ->type_name("SCOPE")
+      ->allow_extra_args(false)
+      ->capture_default_str();
+
+  auto* token = program.add_subcommand("token", "Look at access tokens");
+  token->require_subcommand(1);
+  auto* inspect = token->add_subcommand("inspect", "What a token says; with a configuration, whether it is good");
+  inspect->add_option("TOKEN", a.token, "The token, or - to read it from standard input")->required()->type_name("");
+  take_config(*inspect, a);
+
+  auto* health = program.add_subcommand("healthcheck", "Ask a running server whether it is well");
+  take_config(*health, a);
+  health->add_option("--address", a.address, "Its operators' port, instead of ops.address")->type_name("HOST:PORT");
+
+  auto* version = program.add_subcommand("version", "Show the version");
+  auto* help = program.add_subcommand("help", "Say how to use a command");
+  help->add_option("COMMAND", a.help, "Its name")->type_name("");
+
+  program.footer("Try it: gatecast serve --dev");
+  if (!arguments.empty() && !arguments[0].starts_with('-') && find(program, {arguments[0]}) == nullptr) {
+    return unknown(program, arguments[0], io);
+  }
+  try {
+    // CLI11 takes the arguments from the back.
+    program.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+  } catch (const CLI::CallForHelp&) {
+    io.out << program.help();
+    return kFine;
+  } catch (const CLI::ParseError& e) {
+    // A command without its second word: its help says which there are.
+    if (dynamic_cast<const CLI::RequiredError*>(&e) != nullptr && arguments.size() < 2) {
+      io.err << program.help();
+    } else {
+      io.err << "gatecast: " << e.what() << "\nTry: gatecast help\n";
+    }
+    return kUsage;
+  }
+
+  if (serve->parsed()) return do_serve(a.load, io);
+  if (check->parsed()) return do_config_check(a.load, a.strict, io);
+  if (show->parsed()) return do_config_show(a.load, io);
+  if (keys_new->parsed()) return do_keys_new(a.algorithm, a.file, io);
+  if (keys_list->parsed()) return do_keys_list(a.load, io);
+  if (apikey_new->parsed()) return do_apikey_new(a.name, a.scopes, io);
+  if (inspect->parsed()) {
+    bool verify = a.load.dev || !a.load.file.empty() || !a.load.sets.empty();
+    return do_token_inspect(a.token, verify, a.load, io);
+  }
+  if (health->parsed()) return do_healthcheck(a.address, a.load, io);
+  if (defaults->parsed()) io.out << server::render_default();
+  if (version->parsed()) io.out << "gatecast " << GATECAST_VERSION << "\n";
+  if (help->parsed()) {
+    CLI::App* about = find(program, a.help);
+    if (about == nullptr) return unknown(program, fmt::format("{}", fmt::join(a.help, " ")), io);
+    std::string before = "gatecast";
+    for (std::size_t i = 0; i + 1 < a.help.size(); ++i) before += " " + a.help[i];
+    io.out << (about == &program ? about->get_formatter()->make_help(about, "gatecast", CLI::AppFormatMode::Normal)
+                                 : about->help(before));
+  }
+  return kFine;
+}
+
+}  // namespace
+
+int run_command(const std::vector<std::string>& arguments, const Io& io) {
+  try {
+    return run_checked(arguments, io);
+  } catch (const std::exception& e) {
+    io.err << "gatecast: " << e.what() << "\n";
+    return kFailed;
+  }
+}
+
+}  // namespace gatecast::app

@@ -1,0 +1,89 @@
+#include "app/serve.hpp"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "adapters/sqlite/sqlite_store.hpp"
+#include "app/banner.hpp"
+#include "core/lock_file.hpp"
+#include "core/log.hpp"
+#include "server/server.hpp"
+
+namespace gatecast::app {
+namespace {
+
+int refuse(const Error& error) {
+  const auto& code = info(error.code);
+  log::error("start", {{"reason", code.name}, {"detail", error.detail}});
+  log::close_log();
+  fmt::print(stderr, "gatecast: {}{}{}\n  {}\n", code.message, error.detail.empty() ? "" : ": ", error.detail, code.cure);
+  return 1;
+}
+
+log::Level level_of(std::string_view name) {
+  if (name == "debug") return log::Level::debug;
+  if (name == "warn") return log::Level::warn;
+  return name == "error" ? log::Level::error : log::Level::info;
+}
+
+// Signals are blocked before any thread is made, so that only the waiting main thread takes them.
+sigset_t block_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  return set;
+}
+
+// While the server drains, a second signal ends the process at once.
+void end_at_second_signal(const sigset_t& set) {
+  std::thread([set] {
+    int signal_number = 0;
+    sigwait(&set, &signal_number);
+    _exit(1);
+  }).detach();
+}
+
+}  // namespace
+
+int serve(server::Loaded loaded) {
+  const auto& config = loaded.config;
+  const sigset_t signals = block_signals();
+  auto lock = LockFile::take(config.data.dir + "/lock");
+  if (!lock) return refuse(lock.error());
+  std::string problem;
+  const log::Options log_options{.dir = config.log.dir,
+                                 .json = config.log.format == "json",
+                                 .level = level_of(config.log.level),
+                                 .retention_days = config.log.retention_days};
+  if (!log::open_log(log_options, problem)) return refuse(fail(Errc::config_invalid, problem));
+  for (const auto& finding : loaded.findings) {
+    log::warn("config", {{"key", finding.key}, {"detail", finding.text}, {"cure", finding.cure}});
+  }
+
+  auto store = sqlite::SqliteStore::open(config.store.path);
+  if (!store) return refuse(store.error());
+  SystemClock clock;
+  auto server = server::Server::make(
+      {.config = config, .clock = clock, .store = **store, .version = GATECAST_VERSION});
+  if (!server) return refuse(server.error());
+  if (auto started = (*server)->start(); !started) return refuse(started.error());
+  log::info("start", {{"version", GATECAST_VERSION}, {"http", config.http.address}, {"ops", config.ops.address}});
+  print_banner(config, **server);
+
+  int signal_number = 0;
+  sigwait(&signals, &signal_number);
+  log::info("stop", {{"signal", strsignal(signal_number)}});
+  end_at_second_signal(signals);
+  (*server)->stop();
+  (*store)->stop();
+  log::info("stopped");
+  log::close_log();
+  return 0;
+}
+
+}  // namespace gatecast::app

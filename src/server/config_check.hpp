@@ -1,0 +1,40 @@
+// What the table of keys cannot say: relations between values, their forms, paths, and the secrets (B9).
+//
+// Place: the last step of `load`. Threads: any one. `complete` fills the derived members of Config (paths, digests,
+// decoded keys, fingerprints) and appends findings; with --dev it also makes missing keys in data.dir.
+#pragma once
+
+#include "server/config_load.hpp"
+
+namespace gatecast::server {
+
+void complete(Loaded& loaded, const LoadOptions& options);
+
+/// Appends findings that name the place a key was set at.
+class Reporter {
+ public:
+  explicit Reporter(Loaded& loaded) : loaded_(loaded) {}
+  void error(std::string key, std::string text, std::string cure) {
+    add(Finding::Level::error, std::move(key), std::move(text), std::move(cure));
+  }
+  void warn(std::string key, std::string text, std::string cure) {
+    add(Finding::Level::warning, std::move(key), std::move(text), std::move(cure));
+  }
+  /// Whether anything was set at the key, other than its default.
+  bool given(std::string_view key) const { return loaded_.origins.contains(key); }
+
+ private:
+  void add(Finding::Level level, std::string key, std::string text, std::string cure);
+  Loaded& loaded_;
+};
+
+/// `path` from the folder of the file that set `key`; absolute paths stay.
+std::string resolve(const Loaded& loaded, std::string_view key, const std::string& path);
+/// The same from a given folder.
+std::string join_path(const std::string& folder, const std::string& path);
+
+void check_secrets(Loaded& loaded, const LoadOptions& options);
+/// Makes what --dev needs and the configuration lacks.
+void make_dev_keys(Loaded& loaded, const LoadOptions& options);
+
+}  // namespace gatecast::server

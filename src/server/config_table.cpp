@@ -1,0 +1,238 @@
+#include "server/config_table.hpp"
+
+namespace gatecast::server {
+namespace {
+
+constexpr std::int64_t kSecond = 1000;
+constexpr std::int64_t kMinute = 60 * kSecond;
+constexpr std::int64_t kHour = 60 * kMinute;
+constexpr std::int64_t kDay = 24 * kHour;
+constexpr std::int64_t kKiB = 1024;
+constexpr std::int64_t kMiB = 1024 * kKiB;
+constexpr std::int64_t kMaxCount = 1'000'000'000;
+
+#define AT(member) [](Config& c, [[maybe_unused]] std::size_t i) -> Slot { return &c.member; }
+
+constexpr Row kRows[] = {
+    {"http.address", AT(http.address), "Where clients connect: an IP address and a port."},
+    {"http.base_path", AT(http.base_path), "Prefix of every public path, where a proxy does not remove it: \"/app\"."},
+    {"http.allowed_origins", AT(http.allowed_origins),
+     "Origins of the pages that may call and connect, as browsers send them: \"https://app.example\"."},
+    {"http.trusted_proxies", AT(http.trusted_proxies),
+     "Addresses or networks whose X-Forwarded-For is believed: \"10.0.0.0/8\"."},
+    {"http.query_token", AT(http.query_token), "Whether a connection may bring its token in the query (?token=).",
+     "any|off"},
+    {"http.body_bytes", AT(http.body_bytes), "Largest body of a request.", "", kKiB, 64 * kMiB},
+    {"http.header_bytes", AT(http.header_bytes), "Largest request line and headers together.", "", kKiB, kMiB},
+
+    {"ops.address", AT(ops.address),
+     "Operators' port: /metrics, /stats, /healthz, /readyz and the server API. Keep it off the public network."},
+
+    {"api.key.name", AT(api_keys[i].name), "Who uses the key; appears in the log.", "", 0, 64, true},
+    {"api.key.sha256", AT(api_keys[i].sha256), "SHA-256 of the key in hex, as `gatecast apikey new` prints it."},
+    {"api.key.secret", AT(api_keys[i].secret), "The key itself, instead of its sha256."},
+    {"api.key.use_until", AT(api_keys[i].use_until), "From this moment the key is refused: 2027-01-31T00:00:00Z."},
+    {"api.key.scopes", AT(api_keys[i].scopes), "What the key may do.", "publish|connections|all", 0, kMaxCount, true},
+
+    {"data.dir", AT(data.dir), "Folder of the database, the lock and the logs."},
+    {"store.url", AT(store.url), "The database; a relative path lies in data.dir."},
+
+    {"token.issuer", AT(token.issuer), "`iss` of the access tokens."},
+    {"token.audience", AT(token.audience), "`aud` of the access tokens."},
+    {"token.algorithm", AT(token.algorithm), "Algorithm of keys that name none.", "EdDSA|ES256|HS256|HS384|HS512"},
+    {"token.access_ttl", AT(token.access_ttl), "Life of an access token.", "", 10 * kSecond, 30 * kDay},
+    {"token.claims", AT(token.claims), "Set of claims beside the standard ones.", "default|fonana"},
+    {"token.key.kid", AT(token.keys[i].kid), "Key id in the token; empty: derived from the key."},
+    {"token.key.algorithm", AT(token.keys[i].algorithm), "Empty: token.algorithm.", "|EdDSA|ES256|HS256|HS384|HS512"},
+    {"token.key.secret", AT(token.keys[i].secret), "Secret of an HS key, at least 32 bytes."},
+    {"token.key.file", AT(token.keys[i].file),
+     "File with the key (PEM) or secret; relative to the file that names it. Make one: gatecast keys new --out FILE."},
+    {"token.key.secret_encoding", AT(token.keys[i].secret_encoding), "How the secret is written.", "text|base64|hex"},
+    {"token.key.use_until", AT(token.keys[i].use_until), "From this moment the key verifies nothing."},
+
+    {"session.refresh_ttl", AT(session.refresh_ttl), "Life of a session.", "", kMinute, 400 * kDay},
+    {"session.key.id", AT(session.keys[i].id), "Name of the key, for you."},
+    {"session.key.secret", AT(session.keys[i].secret), "At least 32 bytes; not a token key."},
+    {"session.key.file", AT(session.keys[i].file), "File with the secret; relative to the file that names it."},
+    {"session.key.secret_encoding", AT(session.keys[i].secret_encoding), "How the secret is written.",
+     "text|base64|hex"},
+    {"session.key.use_until", AT(session.keys[i].use_until), "From this moment sessions of this key are unknown."},
+
+    {"signin.solana.enabled", AT(signin.solana.enabled), "Sign-in with a Solana wallet."},
+    {"signin.solana.domain", AT(signin.solana.domain),
+     "Domains of your pages, with the port where there is one: \"app.example\", \"localhost:3000\"."},
+    {"signin.solana.uri", AT(signin.solana.uri), "Further URIs a signed message may name."},
+    {"signin.solana.statement", AT(signin.solana.statement), "What the wallet shows to its user."},
+    {"signin.solana.chains", AT(signin.solana.chains), "Chain IDs a signed message may name.",
+     "mainnet|testnet|devnet|localnet|solana:mainnet|solana:testnet|solana:devnet|solana:localnet"},
+
+    {"realtime.ping", AT(realtime.ping), "Interval of pings to clients.", "", kSecond, kHour},
+    {"realtime.pong", AT(realtime.pong), "Time for the answer to a ping; less than the interval.", "", 100, kHour},
+    {"realtime.insecure", AT(realtime.insecure), "Development only: no token needed, everything permitted."},
+    {"realtime.shards", AT(realtime.shards), "Threads that serve connections; 0: one per core.", "", 0, 256},
+
+    {"namespace.name", AT(namespaces[i].name),
+     "First part of a channel's name up to \":\"; \"\": channels without one.", "", 0, kMaxCount, true},
+    {"namespace.allow_subscribe_for_client", AT(namespaces[i].allow_subscribe_for_client),
+     "Signed-in clients may subscribe."},
+    {"namespace.allow_subscribe_for_anonymous", AT(namespaces[i].allow_subscribe_for_anonymous),
+     "Clients that are not signed in may subscribe too."},
+    {"namespace.allow_publish_for_client", AT(namespaces[i].allow_publish_for_client),
+     "Signed-in clients may publish."},
+    {"namespace.allow_publish_for_subscriber", AT(namespaces[i].allow_publish_for_subscriber),
+     "Clients subscribed to the channel may publish in it."},
+    {"namespace.allow_publish_for_anonymous", AT(namespaces[i].allow_publish_for_anonymous),
+     "Clients that are not signed in may publish too."},
+
+    {"limits.message_bytes", AT(limits.message_bytes), "Largest message of a client.", "", kKiB, 16 * kMiB},
+    {"limits.queue_bytes", AT(limits.queue_bytes), "Unsent bytes at which a connection is closed as slow.", "",
+     16 * kKiB, 1024 * kMiB},
+    {"limits.channels", AT(limits.channels), "Subscriptions of one connection.", "", 1, 100'000},
+    {"limits.channel_name_bytes", AT(limits.channel_name_bytes), "Longest channel name.", "", 8, 1024},
+    {"limits.stale_time", AT(limits.stale_time), "A connection without a connect command is closed after this.", "",
+     kSecond, 10 * kMinute},
+    {"limits.header_time", AT(limits.header_time), "Time for a whole request to arrive.", "", kSecond, 10 * kMinute},
+    {"limits.idle_time", AT(limits.idle_time), "An HTTP connection without a request is closed after this.", "",
+     kSecond, kHour},
+    {"limits.drain_time", AT(limits.drain_time), "Time for clients to leave when the server stops.", "", 0, kHour},
+    {"limits.connections", AT(limits.connections), "Connections of one shard.", "", 1, 10'000'000},
+    {"limits.user_connections", AT(limits.user_connections), "Connections of one user; 0: no limit.", "", 0, kMaxCount},
+    {"limits.rate_strict", AT(limits.rate_strict), "Sign-ins a minute from one address; 0: no limit.", "", 0,
+     kMaxCount},
+    {"limits.rate_liberal", AT(limits.rate_liberal), "Checks a minute from one address; 0: no limit.", "", 0,
+     kMaxCount},
+    {"limits.rate_connect", AT(limits.rate_connect), "New connections a minute from one address; 0: no limit.", "", 0,
+     kMaxCount},
+    {"limits.rate_api", AT(limits.rate_api), "Server API calls a minute from one address; 0: no limit.", "", 0,
+     kMaxCount},
+    {"limits.log_bytes_channel", AT(limits.log_bytes_channel), "Publications kept of one channel.", "", 0, 1024 * kMiB},
+    {"limits.log_bytes_shard", AT(limits.log_bytes_shard), "Publications kept of all channels of a shard.", "", 0,
+     65536 * kMiB},
+    {"limits.mailbox", AT(limits.mailbox), "Messages that may wait from one shard to another.", "", 1024, 16'777'216},
+
+    {"log.dir", AT(log.dir), "Folder of the daily files; a relative path lies in data.dir; \"\": no files."},
+    {"log.format", AT(log.format), "Form of the files.", "json|text"},
+    {"log.retention_days", AT(log.retention_days), "Days a file is kept.", "", 1, 3650},
+    {"log.level", AT(log.level), "Least level that is written.", "debug|info|warn|error"},
+
+    {"pages.enabled", AT(pages.enabled), "Pages to try the server with: /demo."},
+};
+
+#undef AT
+
+constexpr ArrayRow kArrays[] = {
+    {"api.key", [](Config& c, std::size_t n) { c.api_keys.resize(n); },
+     [](const Config& c) { return c.api_keys.size(); }, "Keys of the server API, one table each."},
+    {"token.key", [](Config& c, std::size_t n) { c.token.keys.resize(n); },
+     [](const Config& c) { return c.token.keys.size(); },
+     "Keys of the access tokens: the first signs, all verify. At least one."},
+    {"session.key", [](Config& c, std::size_t n) { c.session.keys.resize(n); },
+     [](const Config& c) { return c.session.keys.size(); },
+     "Keys that session ids and challenges are made with: the first makes, all verify. At least one."},
+    {"namespace", [](Config& c, std::size_t n) { c.namespaces.resize(n); },
+     [](const Config& c) { return c.namespaces.size(); },
+     "Channels by the first part of their name; a channel of no namespace listed here is unknown."},
+};
+
+constexpr SectionRow kSections[] = {
+    {"http", "The public port."},
+    {"ops", "The operators' port."},
+    {"api", "The server API."},
+    {"data", "Files."},
+    {"store", "Database."},
+    {"token", "Access tokens."},
+    {"session", "Sessions."},
+    {"signin", "Ways to sign in."},
+    {"signin.solana", "Solana wallets."},
+    {"realtime", "Client connections."},
+    {"limits", "Every bound of the server."},
+    {"log", "Log."},
+    {"pages", "Built-in pages."},
+};
+
+}  // namespace
+
+std::span<const Row> rows() { return kRows; }
+std::span<const ArrayRow> arrays() { return kArrays; }
+std::span<const SectionRow> sections() { return kSections; }
+
+const Row* find_row(std::string_view path) {
+  for (const Row& row : kRows) {
+    if (row.path == path) return &row;
+  }
+  return nullptr;
+}
+
+const ArrayRow* find_array(std::string_view path) {
+  for (const ArrayRow& row : kArrays) {
+    if (row.path == path) return &row;
+  }
+  return nullptr;
+}
+
+const ArrayRow* array_of(std::string_view path) {
+  auto dot = path.rfind('.');
+  return dot == std::string_view::npos ? nullptr : find_array(path.substr(0, dot));
+}
+
+bool is_section(std::string_view path) {
+  for (const SectionRow& row : kSections) {
+    if (row.path == path) return true;
+  }
+  return false;
+}
+
+std::string environment_name(std::string_view path) {
+  std::string out = "GATECAST_";
+  for (char c : path) {
+    if (c == '.') {
+      out += "__";
+    } else {
+      out += c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    }
+  }
+  return out;
+}
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  // A name this long is no slip of ours; the bound also keeps the square small.
+  constexpr std::size_t kMax = 80;
+  if (a.size() > kMax || b.size() > kMax) return kMax;
+  std::vector<std::size_t> before(b.size() + 1), last(b.size() + 1), row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) last[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      row[j] = std::min({last[j] + 1, row[j - 1] + 1, last[j - 1] + (a[i - 1] == b[j - 1] ? 0u : 1u)});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) row[j] = std::min(row[j], before[j - 2] + 1);
+    }
+    before.swap(last);
+    last.swap(row);
+  }
+  return last[b.size()];
+}
+
+std::string_view nearest_path(std::string_view path) {
+  auto leaf = [](std::string_view p) { return p.substr(p.rfind('.') + 1); };
+  auto section = [](std::string_view p) {
+    auto dot = p.rfind('.');
+    return dot == std::string_view::npos ? std::string_view{} : p.substr(0, dot);
+  };
+  std::string_view best;
+  std::size_t best_score = 1000;
+  auto consider = [&](std::string_view known) {
+    std::size_t distance = edit_distance(leaf(path), leaf(known));
+    // A slip in the key, or the right key in the wrong section.
+    std::size_t allowed = std::max<std::size_t>(1, leaf(path).size() / 3);
+    std::size_t section_distance = edit_distance(section(path), section(known));
+    if (distance > allowed || (section_distance > 2 && distance > 0)) return;
+    std::size_t score = distance * 4 + std::min<std::size_t>(section_distance, 8);
+    if (score < best_score) best = known, best_score = score;
+  };
+  for (const Row& row : kRows) consider(row.path);
+  for (const ArrayRow& row : kArrays) consider(row.path);
+  for (const SectionRow& row : kSections) consider(row.path);
+  return best;
+}
+
+}  // namespace gatecast::server

@@ -1,0 +1,209 @@
+#include "server/connection.hpp"
+
+#include <sys/epoll.h>
+
+#include "core/log.hpp"
+#include "crypto/random.hpp"
+#include "metrics/registry.hpp"
+#include "protocol/json_writer.hpp"
+#include "server/forms.hpp"
+
+namespace gatecast::server {
+namespace {
+// A peer that was told to go has this long to answer before TCP is cut.
+constexpr Duration kCloseWait = std::chrono::seconds(5);
+}  // namespace
+
+Connection::Connection(Worker& worker, std::uint64_t id, net::Stream stream, std::string ip, Port port)
+    : worker_(worker),
+      id_(id),
+      stream_(std::move(stream)),
+      decoder_(worker.ws_limits()),
+      http_(std::make_unique<Http>(
+          http::Limits{worker.services().config.http.header_bytes, worker.services().config.http.body_bytes})),
+      ip_(std::move(ip)),
+      port_(port) {
+  metrics::count<"connections_total">();
+  metrics::gauge_add<"connections_open">(1);
+}
+
+Connection::~Connection() {
+  unfile();
+  worker_.hub().forget(*this);
+  metrics::gauge_add<"connections_open">(-1);
+}
+
+const LimitsConfig& Connection::limits() const { return worker_.services().config.limits; }
+
+void Connection::open() {
+  if (!worker_.shard().loop().watch(stream_.fd(), EPOLLIN, this)) return bury();
+  deadline_in(limits().header_time);
+}
+
+void Connection::deadline_in(Duration d) {
+  worker_.shard().wheel().set(*this, worker_.shard().loop().now() + d);
+}
+
+void Connection::watch() {
+  if (phase_ == Phase::buried) return;
+  const std::uint32_t events = (reading_ ? std::uint32_t{EPOLLIN} : 0) | (writing_ ? std::uint32_t{EPOLLOUT} : 0);
+  worker_.shard().loop().change(stream_.fd(), events, this);
+}
+
+void Connection::set_reading(bool on) {
+  if (reading_ == on) return;
+  reading_ = on;
+  watch();
+}
+
+void Connection::want_writable(bool on) {
+  writing_ = on;
+  watch();
+}
+
+void Connection::on_ready(std::uint32_t events) {
+  worker_.shard().check().assert_here();
+  if (phase_ == Phase::buried) return;
+  if ((events & EPOLLOUT) != 0) worker_.hub().writable(*this);
+  if (phase_ != Phase::buried && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) read();
+}
+
+void Connection::read() {
+  // One buffer's worth a turn: the others' bytes and control mail come before this client's next.
+  const auto n = stream_.read(worker_.read_buffer());
+  if (n == -1) return;
+  if (n <= 0) return bury();
+  metrics::add<"bytes_in_total">(static_cast<std::uint64_t>(n));
+  take(worker_.read_buffer().first(static_cast<std::size_t>(n)));
+}
+
+void Connection::take(std::span<char> bytes) {
+  if (phase_ == Phase::http) return take_http({bytes.data(), bytes.size()});
+  take_ws(bytes);
+}
+
+void Connection::bury() {
+  if (phase_ == Phase::buried) return;
+  unfile();
+  worker_.hub().forget(*this);
+  worker_.shard().loop().unwatch(stream_.fd());
+  phase_ = Phase::buried;
+  forget();
+  worker_.bury(*this);
+}
+
+void Connection::on_broken() { bury(); }
+
+void Connection::on_slow() {
+  metrics::count<"slow_consumers_total">();
+  if (phase_ == Phase::http || phase_ == Phase::closing) return bury();
+  log::warn("disconnection", {{"reason", "slow"}, {"ip", ip_}, {"user", user_ ? user_->id : ""}, {"sid", sid_}});
+  begin_closing(info(Errc::slow).close, info(Errc::slow).message, false, false);
+}
+
+void Connection::on_drained() {
+  if (phase_ == Phase::http) {
+    // A response that ends the connection: our half is closed, the peer's bytes are read until it closes too, since
+    // a close with unread bytes would reset what it has not read yet.
+    phase_ = Phase::closing;
+    stream_.finish();
+    deadline_in(std::chrono::seconds(1));
+    return;
+  }
+  if (peer_closed_) bury();
+}
+
+void Connection::on_gap(std::string_view channel) {
+  worker_.hub().unsubscribe(*this, channel);
+  const auto& code = info(Errc::insufficient_state);
+  if (channel.starts_with('#')) return close(Errc::insufficient_state);
+  std::string push;
+  protocol::append_unsubscribe_push(push, channel, code.unsub, code.message);
+  send_text(push);
+}
+
+const hub::Form& Connection::form() const { return json_over_websocket(); }
+
+void Connection::on_time() {
+  switch (phase_) {
+    case Phase::http:
+      if (http_->answering) return;
+      if (http_->parser.started()) return refuse_http(Errc::request_timeout);
+      return bury();
+    case Phase::unconnected: return close(Errc::stale);
+    case Phase::connected: return on_client_time();
+    case Phase::closing:
+      stream_.abort_on_close();
+      return bury();
+    case Phase::buried: return;
+  }
+}
+
+void Connection::begin_closing(std::uint16_t code, std::string_view reason, bool keep, bool push) {
+  if (phase_ == Phase::closing || phase_ == Phase::buried) return;
+  phase_ = Phase::closing;
+  unfile();
+  worker_.hub().mute(*this, keep);
+  if (!keep) worker_.hub().drop_queue(*this);
+  std::string frames;
+  if (push) {
+    std::string text;
+    protocol::append_disconnect_push(text, code, reason);
+    ws::append_frame(frames, ws::Opcode::text, text);
+    metrics::count<"messages_out_total">();
+  }
+  ws::append_close(frames, code, reason);
+  worker_.hub().send(*this, frames);
+  pending_.reset();
+  deadline_in(kCloseWait);
+}
+
+void Connection::close(std::uint16_t code, std::string_view reason, bool keep) {
+  begin_closing(code, reason, keep, code >= 3000);
+}
+
+void Connection::close(Errc code, bool keep) {
+  if (phase_ != Phase::unconnected && phase_ != Phase::connected) return;
+  const auto& i = info(code);
+  metrics::count<"disconnects_total">(code);
+  log::info("disconnection", {{"code", i.close}, {"reason", i.name}, {"ip", ip_}, {"user", user_ ? user_->id : ""},
+                              {"sid", sid_}});
+  begin_closing(i.close, i.message, keep, i.close >= 3000);
+}
+
+void Connection::mute_ended() { worker_.hub().mute(*this, false); }
+
+void Connection::close_ended(Errc reason) { close(reason, false); }
+
+void Connection::leave() {
+  if (phase_ == Phase::http) {
+    // One that is being answered ends with that answer.
+    if (!http_->answering) bury();
+    return;
+  }
+  close(Errc::shutdown);
+}
+
+void Connection::unfile() {
+  if (user_ == nullptr) return;
+  (user_prev_ != nullptr ? user_prev_->user_next_ : user_->first) = user_next_;
+  if (user_next_ != nullptr) user_next_->user_prev_ = user_prev_;
+  user_next_ = user_prev_ = nullptr;
+  --user_->connections;
+  worker_.users().drop_if_unused(*user_);
+  user_ = nullptr;
+}
+
+std::string Connection::client_id() const {
+  static constexpr char kHex[] = "0123456789abcdef";
+  std::string text;
+  text.reserve(36);
+  for (std::size_t i = 0; i < uuid_.size(); ++i) {
+    if (i == 4 || i == 6 || i == 8 || i == 10) text += '-';
+    text += kHex[uuid_[i] >> 4];
+    text += kHex[uuid_[i] & 15];
+  }
+  return text;
+}
+
+}  // namespace gatecast::server

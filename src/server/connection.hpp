@@ -1,0 +1,164 @@
+// One accepted socket: HTTP requests first, a WebSocket client after an upgrade, until it closes.
+//
+// Place: between net (bytes), the codecs (http, ws, protocol) and the hub. Owner: its worker; threads: its shard.
+// A handler that awaits holds the connection's id, never a pointer. Lifetime: buried, then destroyed at the turn's end.
+// Bounds: one request or 64 waiting commands (64 KB) at a time; every phase has a deadline: the request's head, keep-alive,
+// the connect command, pongs, the token's end, the closing handshake.
+//
+//   http ── upgrade ──> unconnected ── connect ──> connected ──┐
+//     └──────────────────────┴────────── close ────────────────┴──> closing ──> buried
+#pragma once
+
+#include <array>
+#include <memory>
+#include <string>
+
+#include "hub/client.hpp"
+#include "http/parser.hpp"
+#include "net/epoll_loop.hpp"
+#include "net/socket.hpp"
+#include "net/timer_wheel.hpp"
+#include "protocol/command.hpp"
+#include "server/namespaces.hpp"
+#include "server/services.hpp"
+#include "server/users.hpp"
+#include "server/worker.hpp"
+#include "session/sessions.hpp"
+#include "ws/decoder.hpp"
+#include "ws/encoder.hpp"
+
+namespace gatecast::server {
+
+class Connection final : public hub::Client, public net::Ready, public net::Timed {
+ public:
+  Connection(Worker& worker, std::uint64_t id, net::Stream stream, std::string ip, Port port);
+  ~Connection();
+
+  std::uint64_t id() const { return id_; }
+  Port port() const { return port_; }
+  /// The client's id in the protocol, a UUID.
+  std::string client_id() const;
+  const std::string& sid() const { return sid_; }
+  const User* user() const { return user_; }
+  bool connected() const { return phase_ == Phase::connected; }
+
+  /// Begins to watch the socket.
+  void open();
+  /// Ends a client's connection: disconnect push, close frame with the code, then TCP. `keep` sends what was published
+  /// before. Further calls change nothing.
+  void close(Errc code, bool keep = true);
+  void close(std::uint16_t code, std::string_view reason, bool keep = true);
+  /// The session ended: nothing more is taken or delivered, then the close code says why.
+  void mute_ended();
+  void close_ended(Errc reason);
+
+  /// The server goes down: a client is told to connect elsewhere, an HTTP peer gets its answer and no more.
+  void leave();
+
+  void on_ready(std::uint32_t events) override;
+  void on_time() override;
+
+ private:
+  friend class Worker;
+  enum class Phase : std::uint8_t { http, unconnected, connected, closing, buried };
+
+  /// What only exists while the connection speaks HTTP.
+  struct Http {
+    explicit Http(http::Limits limits) : parser(limits) {}
+    http::RequestParser parser;
+    std::string ahead;     // bytes of the next request, read while this one is answered
+    bool answering = false;
+    bool continued = false;
+    SteadyTime began{};
+  };
+  /// What only exists between the upgrade and the connect command's reply, or while a command waits.
+  struct Pending {
+    std::string token;      // of the upgrade request, or empty
+    std::string commands;   // texts of commands behind a waiting one, one a line
+    std::size_t count = 0;
+    std::uint32_t connect_id = 0;
+    bool waiting = false;
+  };
+
+  // hub::Client
+  std::ptrdiff_t write(const iovec* parts, std::size_t count) override { return stream_.write(parts, count); }
+  void want_writable(bool on) override;
+  void on_slow() override;
+  void on_broken() override;
+  void on_drained() override;
+  void on_gap(std::string_view channel) override;
+  const hub::Form& form() const override;
+
+  // Reading (connection.cpp).
+  void read();
+  void take(std::span<char> bytes);
+  void watch();
+  void set_reading(bool on);
+  void bury();
+  void deadline_in(Duration d);
+  const LimitsConfig& limits() const;
+
+  // HTTP (connection_http.cpp).
+  void take_http(std::string_view bytes);
+  void take_request();
+  void take_ahead();
+  void refuse_http(Errc code);
+  static Task<void> serve(Worker& worker, std::uint64_t id, http::Request request);
+  void finish_request(bool head, http::Response response);
+  Result<void> upgrade(const http::Request& request, const std::string& ip);
+
+  // WebSocket (connection_ws.cpp).
+  void take_ws(std::span<char> bytes);
+  void on_text(std::string_view message);
+  void on_peer_close(std::uint16_t code);
+  void ping();
+  void on_client_time();
+  void arm();
+  void send_text(std::string_view json);
+  void begin_closing(std::uint16_t code, std::string_view reason, bool keep, bool push);
+
+  // Commands (commands.cpp).
+  bool on_command(const protocol::Command& command);
+  void hold(const protocol::Command& command);
+  void release();
+  bool waiting() const { return pending_ != nullptr && pending_->waiting; }
+  void on_connect(const protocol::Command& command);
+  static Task<void> connect_by_store(Worker& worker, std::uint64_t id, std::uint32_t command, std::string token);
+  void judge(Result<session::Caller> caller, std::uint32_t id);
+  void accept(session::Caller caller, std::uint32_t id);
+  void file_under(std::string_view user_id, std::string sid);
+  void unfile();
+  void connected_now(const session::Caller& caller, std::uint32_t id);
+  void on_subscribe(const protocol::Command& command);
+  void on_unsubscribe(const protocol::Command& command);
+  void on_publish(const protocol::Command& command);
+  static Task<void> publish(Worker& worker, std::uint64_t id, std::uint32_t command, broker::PublicationRef publication);
+  void on_refresh(const protocol::Command& command);
+  void reply_error(std::uint32_t id, Errc code);
+  void refuse_token(std::uint32_t id, const Error& error);
+  bool anonymous() const { return user_ == nullptr || user_->id.empty(); }
+  std::uint32_t ttl_seconds() const;
+
+  Worker& worker_;
+  const std::uint64_t id_;
+  net::Stream stream_;
+  ws::Decoder decoder_;
+  std::unique_ptr<Http> http_;
+  std::unique_ptr<Pending> pending_;
+  std::string ip_;
+  std::string sid_;
+  User* user_ = nullptr;
+  Connection* user_next_ = nullptr;
+  Connection* user_prev_ = nullptr;
+  std::array<std::uint8_t, 16> uuid_{};
+  std::uint32_t expires_at_ = 0;     // Unix seconds of the access token's end; 0: never
+  SteadyTime due_{};                 // the next ping, or the end of the wait for a pong
+  Phase phase_ = Phase::http;
+  const Port port_;
+  bool reading_ = true;
+  bool writing_ = false;
+  bool ping_out_ = false;
+  bool peer_closed_ = false;
+};
+
+}  // namespace gatecast::server

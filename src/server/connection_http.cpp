@@ -1,0 +1,249 @@
+// A connection as an HTTP peer: one request at a time, answered by its route, or upgraded to a WebSocket.
+#include "core/log.hpp"
+#include "crypto/random.hpp"
+#include "http/query.hpp"
+#include "metrics/registry.hpp"
+#include "server/connection.hpp"
+#include "server/exchange.hpp"
+#include "ws/handshake.hpp"
+
+namespace gatecast::server {
+namespace {
+
+constexpr std::array<std::string_view, 1> kSubprotocols{"centrifuge-json"};
+
+bool is_request_id(std::string_view id) {
+  return !id.empty() && id.size() <= 64 && std::ranges::all_of(id, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+           c == '.';
+  });
+}
+
+// A proxy's id goes on, so that one id runs from its log to our error body; anyone else gets one of ours.
+std::string request_id(const Services& services, const http::Request& request, std::string_view peer) {
+  auto given = request.header("X-Request-Id");
+  auto address = http::parse_address(peer);
+  if (address && services.proxies.contains(*address) && is_request_id(given)) return std::string(given);
+  return crypto::random_id(16);
+}
+
+void add_cors(http::Response& response, const http::Request& request) {
+  response.set("Access-Control-Allow-Origin", request.header("Origin"));
+  response.set("Vary", "Origin");
+}
+
+http::Response preflight(const Services& services, const http::Request& request, const http::Router& router,
+                         const http::RouteMatch& match) {
+  http::Response response{.status = 204};
+  response.set("Allow", match.allow);
+  const auto route = router.route_of(request.header("Access-Control-Request-Method"), request.path);
+  const auto origin = request.header("Origin");
+  if (route && kRoutes[*route].cors && services.origins.allows(origin, request.header("Host"))) {
+    add_cors(response, request);
+    response.set("Access-Control-Allow-Methods", match.allow);
+    response.set("Access-Control-Allow-Headers", "authorization, content-type");
+    response.set("Access-Control-Max-Age", "300");
+  }
+  return response;
+}
+
+// What stands between a request and its handler: rate, origin, API key.
+Task<Result<void>> admit(Exchange& exchange, std::chrono::seconds& retry_after) {
+  auto& services = exchange.services();
+  const auto& request = exchange.request;
+  if (exchange.route.rate != RateClass::none) {
+    const auto verdict = co_await services.limiter.check(exchange.route.rate, exchange.ip);
+    if (!verdict.allowed) {
+      metrics::count<"rate_limited_total">(exchange.route.rate);
+      retry_after = verdict.retry_after;
+      co_return Errc::rate_limited;
+    }
+  }
+  if (exchange.route.port == Port::public_ && request.method == "POST" &&
+      !services.origins.allows(request.header("Origin"), request.header("Host"))) {
+    co_return fail(Errc::origin_denied, std::string(request.header("Origin").substr(0, 256)));
+  }
+  if (exchange.route.caller == Caller::api_key) {
+    auto key = find_api_key(services, request.header("X-API-Key"));
+    if (!key) co_return key.error();
+    exchange.api_key = *key;
+  }
+  co_return Result<void>{};
+}
+
+Task<http::Response> route_request(Exchange& exchange) {
+  std::chrono::seconds retry_after{0};
+  const auto admitted = co_await admit(exchange, retry_after);
+  http::Response response;
+  if (!admitted) {
+    response = failure(exchange, admitted.error());
+    if (retry_after.count() > 0) response.set("Retry-After", fmt::format("{}", retry_after.count()));
+  } else {
+    response = co_await handler_of(exchange.route.name)(exchange);
+  }
+  const auto& request = exchange.request;
+  if (exchange.route.cors && !request.header("Origin").empty() &&
+      exchange.services().origins.allows(request.header("Origin"), request.header("Host"))) {
+    add_cors(response, request);
+  }
+  co_return response;
+}
+
+}  // namespace
+
+void Connection::take_http(std::string_view bytes) {
+  auto& http = *http_;
+  if (http.answering) {
+    // Pipelined: kept until the answer is out; reading pauses, so this is at most one buffer.
+    http.ahead += bytes;
+    return set_reading(false);
+  }
+  if (!http.parser.started()) {
+    http.began = worker_.shard().loop().now();
+    deadline_in(limits().header_time);
+  }
+  auto taken = http.parser.feed(bytes);
+  if (!taken) {
+    log::info("refusal", {{"code", info(taken.error().code).name}, {"detail", taken.error().detail}, {"ip", ip_}});
+    return refuse_http(taken.error().code);
+  }
+  if (!http.parser.done()) {
+    if (http.parser.expects_continue() && !std::exchange(http.continued, true)) {
+      worker_.hub().send(*this, http::kContinue);
+    }
+    return;
+  }
+  http.ahead.assign(bytes.substr(*taken));
+  take_request();
+}
+
+void Connection::take_request() {
+  auto& http = *http_;
+  http.answering = true;
+  http.continued = false;
+  forget();
+  spawn(serve(worker_, id_, http.parser.take()));
+}
+
+void Connection::refuse_http(Errc code) {
+  auto response = failure(fail(code), crypto::random_id(16));
+  response.close = true;
+  metrics::count<"http_requests_total">(metrics::kUnknownRoute, metrics::Status{response.status});
+  finish_request(false, std::move(response));
+}
+
+Task<void> Connection::serve(Worker& worker, std::uint64_t id, http::Request request) {
+  auto& services = worker.services();
+  auto* connection = worker.find(id);
+  const Port port = connection->port();
+  const auto& router = port == Port::public_ ? services.public_routes : services.ops_routes;
+  const auto match = router.match(request.method, request.path);
+  const std::string peer = connection->ip_;
+  const std::string ip = http::client_ip(peer, request.headers, services.proxies);
+  const std::string rid = request_id(services, request, peer);
+  const bool head = request.method == "HEAD";
+
+  http::Response response;
+  metrics::Route route = metrics::kUnknownRoute;
+  if (match.kind == http::RouteMatch::Kind::found) {
+    route = metrics::Route{match.index};
+    const auto& spec = kRoutes[match.index];
+    Exchange exchange{worker, request, match, spec, ip, rid};
+    if (spec.name == "websocket") {
+      std::chrono::seconds retry_after{0};
+      const auto admitted = co_await admit(exchange, retry_after);
+      connection = worker.find(id);
+      if (connection == nullptr) co_return;
+      if (admitted) {
+        auto refused = connection->upgrade(request, ip);
+        if (refused) co_return metrics::count<"http_requests_total">(route, metrics::Status{101});
+        response = failure(exchange, refused.error());
+        if (refused.error().code == Errc::websocket_version) response.set("Sec-WebSocket-Version", "13");
+        if (refused.error().code == Errc::upgrade_required) response.set("Upgrade", "websocket");
+      } else {
+        response = failure(exchange, admitted.error());
+        if (retry_after.count() > 0) response.set("Retry-After", fmt::format("{}", retry_after.count()));
+      }
+    } else {
+      response = co_await route_request(exchange);
+    }
+  } else if (match.kind == http::RouteMatch::Kind::options) {
+    response = preflight(services, request, router, match);
+  } else if (match.kind == http::RouteMatch::Kind::method_not_allowed) {
+    response = failure(fail(Errc::method_not_allowed), rid);
+    response.set("Allow", match.allow);
+  } else {
+    response = failure(fail(Errc::not_found), rid);
+  }
+  response.set("X-Request-Id", rid);
+  if (!request.keep_alive || services.draining.load()) response.close = true;
+  metrics::count<"http_requests_total">(route, metrics::Status{response.status});
+  if (connection = worker.find(id); connection != nullptr) connection->finish_request(head, std::move(response));
+}
+
+void Connection::finish_request(bool head, http::Response response) {
+  if (phase_ != Phase::http) return;
+  const auto now = worker_.services().clock.wall();
+  const bool last = response.close;
+  worker_.hub().send(*this, http::serialize(response, head, http::http_date(now)));
+  metrics::observe<"http_seconds">(
+      std::chrono::duration<double>(worker_.shard().loop().now() - http_->began).count());
+  if (last) {
+    http_->answering = true;
+    worker_.hub().mute(*this, true);
+    return deadline_in(std::chrono::seconds(5));
+  }
+  http_->answering = false;
+  deadline_in(limits().idle_time);
+  if (http_->ahead.empty()) return set_reading(true);
+  // What was pipelined goes on in a turn of its own: a peer that sends without end must not keep the others waiting.
+  // Nothing is read until then, or later bytes would overtake it.
+  set_reading(false);
+  worker_.shard().loop().post([&worker = worker_, id = id_] {
+    if (auto* connection = worker.find(id)) connection->take_ahead();
+  });
+}
+
+void Connection::take_ahead() {
+  if (phase_ != Phase::http || http_->answering) return;
+  const std::string ahead = std::exchange(http_->ahead, {});
+  take_http(ahead);
+  if (phase_ == Phase::http && !http_->answering) set_reading(true);
+}
+
+Result<void> Connection::upgrade(const http::Request& request, const std::string& ip) {
+  auto& services = worker_.services();
+  const auto join = [&request](std::string_view name) { return http::join_header(request.headers, name); };
+  const auto upgrade_field = join("Upgrade");
+  const auto connection_field = join("Connection");
+  const auto protocols = join("Sec-WebSocket-Protocol");
+  const auto accepted = ws::accept_upgrade({.method = request.method,
+                                            .http_1_1 = request.http_1_1,
+                                            .has_body = !request.body.empty(),
+                                            .upgrade = upgrade_field,
+                                            .connection = connection_field,
+                                            .version = request.header("Sec-WebSocket-Version"),
+                                            .key = request.header("Sec-WebSocket-Key"),
+                                            .protocols = protocols},
+                                           kSubprotocols);
+  if (!accepted) return accepted.error();
+  if (!services.origins.allows(request.header("Origin"), request.header("Host"))) {
+    return fail(Errc::origin_denied, std::string(request.header("Origin").substr(0, 256)));
+  }
+  pending_ = std::make_unique<Pending>();
+  pending_->token = bearer_token(request);
+  if (pending_->token.empty() && services.config.http.query_token == "any") {
+    pending_->token = http::query_param(request.query, "token").value_or("");
+  }
+  ip_ = ip;
+  worker_.hub().send(*this, ws::switching_protocols(*accepted));
+  phase_ = Phase::unconnected;
+  deadline_in(limits().stale_time);
+  set_reading(true);
+  std::string ahead = std::move(http_->ahead);
+  http_.reset();
+  if (!ahead.empty()) take_ws(ahead);
+  return {};
+}
+
+}  // namespace gatecast::server

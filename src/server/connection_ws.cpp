@@ -1,0 +1,102 @@
+// A connection as a WebSocket client: frames in, pings, deadlines, closing.
+#include "core/log.hpp"
+#include "metrics/registry.hpp"
+#include "server/connection.hpp"
+
+namespace gatecast::server {
+namespace {
+// The official SDKs renew when the time to live ends, not before: they get this long to do it (protocol §7.5).
+constexpr std::int64_t kExpiredGrace_s = 25;
+}  // namespace
+
+void Connection::take_ws(std::span<char> bytes) {
+  while (phase_ != Phase::buried) {
+    auto event = decoder_.next(bytes);
+    if (!event) {
+      const auto& code = info(event.error().code);
+      metrics::count<"refusals_total">(event.error().code);
+      if (phase_ == Phase::closing) return bury();
+      log::info("error", {{"reason", code.name}, {"detail", event.error().detail}, {"ip", ip_}});
+      return close(event.error().code, false);
+    }
+    switch (event->kind) {
+      case ws::Event::Kind::need_more: return;
+      case ws::Event::Kind::text: on_text(event->payload); break;
+      case ws::Event::Kind::binary:
+        metrics::count<"refusals_total">(Errc::ws_data);
+        close(Errc::ws_data);
+        break;
+      case ws::Event::Kind::ping: {
+        if (phase_ == Phase::closing) break;
+        std::string pong;
+        ws::append_frame(pong, ws::Opcode::pong, event->payload);
+        worker_.hub().send(*this, pong);
+        break;
+      }
+      case ws::Event::Kind::pong: break;
+      case ws::Event::Kind::close: on_peer_close(event->close_code); return;
+    }
+  }
+}
+
+void Connection::on_peer_close(std::uint16_t code) {
+  peer_closed_ = true;
+  if (phase_ == Phase::closing) {
+    // Both sides have said it: ours is queued or on the way.
+    if (queued_bytes() == 0) bury();
+    return;
+  }
+  metrics::count<"disconnects_total">(Errc::ws_normal);
+  log::debug("disconnection", {{"code", code}, {"reason", "client"}, {"ip", ip_}, {"user", user_ ? user_->id : ""}});
+  begin_closing(code, {}, false, false);
+}
+
+void Connection::on_text(std::string_view message) {
+  if (phase_ != Phase::unconnected && phase_ != Phase::connected) return;
+  auto decoded = worker_.decoder().decode(message, [this](const protocol::Command& c) { return on_command(c); });
+  if (decoded || (phase_ != Phase::unconnected && phase_ != Phase::connected)) return;
+  metrics::count<"refusals_total">(Errc::bad_command);
+  log::info("error", {{"reason", "bad_command"}, {"detail", decoded.error().detail}, {"ip", ip_}});
+  close(Errc::bad_command);
+}
+
+void Connection::send_text(std::string_view json) {
+  char header[ws::kMaxServerHeaderBytes];
+  const auto size = ws::write_header(header, ws::Opcode::text, json.size());
+  auto& frame = worker_.scratch();
+  frame.assign(header, size);
+  frame += json;
+  metrics::count<"messages_out_total">();
+  worker_.hub().send(*this, frame);
+}
+
+void Connection::ping() {
+  send_text("{}");
+  ping_out_ = true;
+}
+
+void Connection::on_client_time() {
+  const auto now = worker_.shard().loop().now();
+  const auto& realtime = worker_.services().config.realtime;
+  if (expires_at_ != 0 && unix_seconds(worker_.services().clock.wall()) >= expires_at_ + kExpiredGrace_s) {
+    return close(Errc::token_expired);
+  }
+  if (due_ <= now) {
+    if (ping_out_) return close(Errc::no_pong);
+    ping();
+    due_ = now + realtime.pong;
+  }
+  arm();
+}
+
+void Connection::arm() {
+  auto next = due_;
+  if (expires_at_ != 0) {
+    const auto left = std::chrono::seconds(expires_at_ + kExpiredGrace_s) -
+                      worker_.services().clock.wall().time_since_epoch();
+    next = std::min(next, worker_.shard().loop().now() + std::max(Duration(left), Duration(0)));
+  }
+  worker_.shard().wheel().set(*this, next);
+}
+
+}  // namespace gatecast::server

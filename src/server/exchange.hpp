@@ -1,0 +1,49 @@
+// One HTTP request on its way through a route: who asks, what they asked, and the answers all routes share.
+//
+// Owner: the serving coroutine, on its worker's shard. Handlers are plain functions bound by the route table's names.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "http/message.hpp"
+#include "http/route.hpp"
+#include "schema/routes.hpp"
+#include "server/services.hpp"
+#include "server/worker.hpp"
+
+namespace gatecast::server {
+
+struct Exchange {
+  Worker& worker;
+  const http::Request& request;
+  const http::RouteMatch& match;
+  const RouteSpec& route;
+  std::string ip;          // the client's, behind trusted proxies
+  std::string request_id;
+  const ApiKey* api_key = nullptr;  // where the route's caller is a back end
+
+  Services& services() const { return worker.services(); }
+  session::ClientInfo client() const;
+};
+
+using Handler = Task<http::Response> (*)(Exchange&);
+
+/// The handler of a route by its name in the route table, or null.
+Handler handler_of(std::string_view name);
+
+/// `200` with a JSON body.
+http::Response json_response(std::string body, unsigned status = 200);
+/// `{success:false, error, code, need_new_token?, requestId}` with the code's status; counts the refusal.
+http::Response failure(const Exchange& exchange, const Error& error);
+/// The same without an exchange (a request that could not be read).
+http::Response failure(const Error& error, std::string_view request_id);
+
+/// The API key given, where it is known and still to be used. Errors: api_key_missing, api_key_unknown.
+Result<const ApiKey*> find_api_key(const Services& services, std::string_view given);
+/// The verified session of the bearer token. Errors: those of token and session.
+Task<Result<session::Caller>> bearer(const Exchange& exchange);
+/// The token of `Authorization: Bearer …`, or empty.
+std::string bearer_token(const http::Request& request);
+
+}  // namespace gatecast::server

@@ -1,0 +1,26 @@
+// The handlers of the route table, by file: routes_auth.cpp, routes_api.cpp, routes_ops.cpp, routes_pages.cpp.
+#pragma once
+
+#include "server/exchange.hpp"
+
+namespace gatecast::server {
+
+Task<http::Response> wallet_challenge(Exchange& exchange);
+Task<http::Response> wallet_signin(Exchange& exchange);
+Task<http::Response> auth_check(Exchange& exchange);
+Task<http::Response> auth_session(Exchange& exchange);
+Task<http::Response> auth_validate(Exchange& exchange);
+Task<http::Response> auth_logout(Exchange& exchange);
+Task<http::Response> jwks(Exchange& exchange);
+
+Task<http::Response> api_lines(Exchange& exchange);
+Task<http::Response> api_method(Exchange& exchange);
+
+Task<http::Response> stats(Exchange& exchange);
+Task<http::Response> metrics_text(Exchange& exchange);
+Task<http::Response> healthz(Exchange& exchange);
+Task<http::Response> readyz(Exchange& exchange);
+
+Task<http::Response> page(Exchange& exchange);
+
+}  // namespace gatecast::server

@@ -1,0 +1,202 @@
+#include "server/server.hpp"
+
+#include "crypto/random.hpp"
+#include "server/config_keys.hpp"
+#include "server/connection.hpp"
+#include "server/exchange.hpp"
+
+namespace gatecast::server {
+namespace {
+
+constexpr unsigned kShardsMax = 64;  // a channel's home keeps its shards in one word
+
+unsigned shard_count(const Config& config) {
+  const unsigned wanted = config.realtime.shards != 0 ? config.realtime.shards : std::thread::hardware_concurrency();
+  return std::clamp(wanted, 1u, kShardsMax);
+}
+
+limits::RateLimits rate_limits(const LimitsConfig& l) {
+  return {.strict = {l.rate_strict}, .liberal = {l.rate_liberal}, .connect = {l.rate_connect}, .api = {l.rate_api}};
+}
+
+std::chrono::seconds whole_seconds(Millis t) { return std::chrono::floor<std::chrono::seconds>(t); }
+
+session::SessionOptions session_options(const Config& config) {
+  session::SessionOptions options;
+  const auto& solana = config.signin.solana;
+  options.solana.enabled = solana.enabled;
+  options.solana.policy = {.domains = solana.domain, .uris = solana.uri, .chains = solana.chains};
+  options.solana.uri = solana.uri.empty() ? "" : solana.uri.front();
+  options.solana.statement = solana.statement;
+  options.claims = session::ClaimsProfile::from_name(config.token.claims).value_or(options.claims);
+  options.access_ttl = whole_seconds(config.token.access_ttl);
+  options.session_ttl = whole_seconds(config.session.refresh_ttl);
+  return options;
+}
+
+void add_routes(Services& services) {
+  for (std::size_t i = 0; i < kRoutes.size(); ++i) {
+    const auto& route = kRoutes[i];
+    auto& router = route.port == Port::public_ ? services.public_routes : services.ops_routes;
+    router.add(route.method, route.path, i);
+    if (route.name != "websocket" && handler_of(route.name) == nullptr) std::abort();
+  }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Server>> Server::make(Parts parts) {
+  auto ring = make_key_ring(parts.config);
+  if (!ring) return ring.error();
+  std::unique_ptr<Server> server(new Server(std::move(parts), std::move(*ring)));
+  if (auto wired = server->wire(); !wired) return wired.error();
+  return server;
+}
+
+Server::Server(Parts parts, token::KeyRing keys)
+    : parts_(std::move(parts)),
+      keys_(std::move(keys)),
+      issuer_(keys_),
+      verifier_(keys_, {.issuer = parts_.config.token.issuer, .audience = parts_.config.token.audience}),
+      cache_(parts_.clock),
+      limiter_(cache_, parts_.clock, rate_limits(parts_.config.limits)),
+      shards_(shard_count(parts_.config), {.data_count = parts_.config.limits.mailbox}) {}
+
+Server::~Server() { stop(); }
+
+Result<void> Server::wire() {
+  const auto& config = parts_.config;
+  session::SessionKeyList session_keys;
+  for (const auto& key : config.session.keys) session_keys.push_back({.id = key.id, .secret = key.material});
+  auto sessions = session::Sessions::make(
+      session_options(config), session_keys,
+      {.store = parts_.store, .clock = parts_.clock, .issuer = issuer_, .verifier = verifier_});
+  if (!sessions) return sessions.error();
+  sessions_ = std::move(*sessions);
+
+  auto proxies = http::TrustedProxies::parse(config.http.trusted_proxies);
+  if (!proxies) return proxies.error();
+  auto origins = http::OriginPolicy::parse(config.http.allowed_origins);
+  if (!origins) return origins.error();
+  services_.reset(new Services{
+      .config = config,
+      .clock = parts_.clock,
+      .sessions = *sessions_,
+      .store = parts_.store,
+      .limiter = limiter_,
+      .shards = shards_,
+      .jwks = keys_.jwks_json(),
+      .version = parts_.version,
+      .node = crypto::uuid_v4(),
+      .namespaces = Namespaces(config.namespaces, config.realtime.insecure, config.limits.channel_name_bytes),
+      .proxies = std::move(*proxies),
+      .origins = std::move(*origins),
+      .public_routes = http::Router(config.http.base_path),
+      .ops_routes = http::Router(),
+      .started = parts_.clock.wall(),
+  });
+  add_routes(*services_);
+
+  mesh_.post_control = [this](unsigned shard, Loop::Fn fn) { shards_[shard].post_control(std::move(fn)); };
+  mesh_.post_data = [this](unsigned shard, std::size_t bytes, Loop::Fn fn) {
+    return shards_[shard].post_data(bytes, std::move(fn));
+  };
+  for (unsigned i = 0; i < shards_.count(); ++i) {
+    workers_.push_back(std::make_unique<Worker>(shards_[i], mesh_, *services_));
+    mesh_.hubs.push_back(&workers_.back()->hub());
+    services_->workers.push_back(workers_.back().get());
+  }
+
+  // An ending reaches the sockets of every shard through the lane that is never refused.
+  sessions_->on_ended([this](const session::Ending& ending) {
+    const auto since = parts_.clock.steady();
+    for (auto& worker : workers_) {
+      worker->shard().post_control([&w = *worker, ending, since] {
+        w.end_session(ending.user_id, ending.sid, ending.reason, since);
+      });
+    }
+  });
+  return {};
+}
+
+Result<void> Server::listen_all() {
+  const auto open = [this](const std::string& address, Port port, std::uint16_t& got) -> Result<void> {
+    auto at = net::parse_endpoint(address);
+    if (!at) return at.error();
+    if (auto free = net::check_free(*at); !free) return free;
+    for (auto& worker : workers_) {
+      auto fd = net::listen_on(*at);
+      if (!fd) return fd.error();
+      // Port 0: the first shard gets one from the kernel, the others share it.
+      at->port = got = net::port_of(fd->get());
+      worker->listen(std::move(*fd), port);
+    }
+    return {};
+  };
+  if (auto r = open(parts_.config.http.address, Port::public_, public_port_); !r) return r;
+  return open(parts_.config.ops.address, Port::ops, ops_port_);
+}
+
+Result<void> Server::start() {
+  if (auto listening = listen_all(); !listening) return listening;
+  std::promise<Result<void>> loaded;
+  std::atomic<unsigned> bound{0};
+  std::promise<void> all_bound;
+  shards_.start([this, &bound, &all_bound](net::Shard& shard) {
+    auto& worker = *workers_[shard.index()];
+    worker.hub().bind();
+    shard.set_turns(&worker);
+    if (++bound == shards_.count()) all_bound.set_value();
+  });
+  running_ = true;
+  all_bound.get_future().wait();
+  shards_[0].loop().post([this, &loaded] { spawn(load(*sessions_, loaded)); });
+  auto result = loaded.get_future().get();
+  services_->ready.store(result.has_value());
+  return result;
+}
+
+Task<void> Server::load(session::Sessions& sessions, std::promise<Result<void>>& loaded) {
+  auto result = co_await sessions.load();
+  loaded.set_value(std::move(result));
+}
+
+Task<void> Server::drain(session::Sessions& sessions, std::promise<void>& drained) {
+  co_await sessions.drain();
+  drained.set_value();
+}
+
+void Server::on_shards(const std::function<void(Worker&)>& fn) {
+  for (auto& worker : workers_) {
+    std::promise<void> done;
+    worker->shard().post_control([&worker = *worker, &fn, &done] {
+      fn(worker);
+      done.set_value();
+    });
+    done.get_future().wait();
+  }
+}
+
+void Server::stop() {
+  if (!running_) return;
+  running_ = false;
+  services_->draining.store(true);
+  on_shards([](Worker& worker) {
+    worker.stop_listening();
+    worker.each_connection([](Connection& c) { c.leave(); });
+  });
+  // Connections end when their bytes are out and the peer has gone, or at the drain's end.
+  const auto until = parts_.clock.steady() + parts_.config.limits.drain_time;
+  for (bool empty = false; !empty && parts_.clock.steady() < until;) {
+    empty = true;
+    on_shards([&empty](Worker& worker) { empty = empty && worker.connection_count() == 0; });
+    if (!empty) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  std::promise<void> drained;
+  shards_[0].loop().post([this, &drained] { spawn(drain(*sessions_, drained)); });
+  drained.get_future().wait();
+  on_shards([](Worker& worker) { worker.close_all(); });
+  shards_.stop();
+}
+
+}  // namespace gatecast::server

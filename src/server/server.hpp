@@ -1,0 +1,67 @@
+// The whole server on its shards: made from a checked configuration and a store, run until stopped.
+//
+// Place: app makes it after the store; it owns everything above. Threads: `start`, `stop` and `wait` from the main thread.
+// Lifetime: one for the process. Errors of `start`: address_in_use, config_invalid, secret_*, store_failed; nothing runs
+// then. `drain` follows the order: not ready, no new connections, clients told to reconnect, queued bytes sent, notes
+// written, shards stopped.
+#pragma once
+
+#include <functional>
+#include <future>
+#include <memory>
+#include <string>
+
+#include "cache/memory.hpp"
+#include "server/services.hpp"
+#include "server/worker.hpp"
+#include "token/issuer.hpp"
+#include "token/key_ring.hpp"
+#include "token/verifier.hpp"
+
+namespace gatecast::server {
+
+class Server {
+ public:
+  struct Parts {
+    const Config& config;
+    const Clock& clock;
+    store::Store& store;
+    std::string version;
+  };
+  static Result<std::unique_ptr<Server>> make(Parts parts);
+  ~Server();
+
+  /// Listens, starts the shards, reads what the store knows of endings; then the server is ready.
+  Result<void> start();
+  /// Stops in order, within limits.drain_time.
+  void stop();
+
+  std::uint16_t public_port() const { return public_port_; }
+  std::uint16_t ops_port() const { return ops_port_; }
+  const token::KeyRing& keys() const { return keys_; }
+
+ private:
+  Server(Parts parts, token::KeyRing keys);
+  Result<void> wire();
+  Result<void> listen_all();
+  void on_shards(const std::function<void(Worker&)>& fn);
+  static Task<void> load(session::Sessions& sessions, std::promise<Result<void>>& loaded);
+  static Task<void> drain(session::Sessions& sessions, std::promise<void>& drained);
+
+  Parts parts_;
+  token::KeyRing keys_;
+  token::Issuer issuer_;
+  token::Verifier verifier_;
+  cache::MemoryCache cache_;
+  limits::RateLimiter limiter_;
+  net::Shards shards_;
+  std::unique_ptr<session::Sessions> sessions_;
+  std::unique_ptr<Services> services_;
+  hub::Mesh mesh_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::uint16_t public_port_ = 0;
+  std::uint16_t ops_port_ = 0;
+  bool running_ = false;
+};
+
+}  // namespace gatecast::server

@@ -1,0 +1,55 @@
+// What every worker and route shares: configuration, sessions, limits, policies, and the way to the other shards.
+//
+// Owner: Server. Threads: written before the shards start, then only read; what changes is atomic or thread-safe itself.
+#pragma once
+
+#include <atomic>
+#include <string>
+#include <vector>
+
+#include "core/clock.hpp"
+#include "core/task.hpp"
+#include "http/client_ip.hpp"
+#include "http/origin.hpp"
+#include "http/route.hpp"
+#include "limits/rate_limiter.hpp"
+#include "net/shard.hpp"
+#include "server/config.hpp"
+#include "server/namespaces.hpp"
+#include "session/sessions.hpp"
+#include "store/store.hpp"
+
+namespace gatecast::server {
+
+class Worker;
+
+struct Services {
+  const Config& config;
+  const Clock& clock;
+  session::Sessions& sessions;
+  store::Store& store;
+  limits::RateLimiter& limiter;
+  net::Shards& shards;
+  std::string jwks;
+  std::string version;
+  std::string node;  // this process's id, a UUID
+  Namespaces namespaces;
+  http::TrustedProxies proxies;
+  http::OriginPolicy origins;
+  http::Router public_routes;
+  http::Router ops_routes;
+  std::vector<Worker*> workers{};
+  WallTime started{};
+  std::atomic<bool> ready{false};
+  std::atomic<bool> draining{false};
+};
+
+/// Runs `fn(Worker&)` on the shard of `worker` and gives its value here.
+template <class T, class F>
+Task<T> ask(net::Shard& shard, Worker& worker, F fn) {
+  co_return co_await arrival<T>([&shard, &worker, &fn](Resume<T> resume) {
+    shard.post_control([&worker, fn, resume = std::move(resume)]() mutable { resume(fn(worker)); });
+  });
+}
+
+}  // namespace gatecast::server
