@@ -1,0 +1,206 @@
+// The real program in a folder of its own on free ports; stopped and checked when the test ends.
+import assert from 'node:assert/strict'
+import { spawn, type ChildProcess } from 'node:child_process'
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { onEnd, type Scope } from './scope.ts'
+import { merged, toToml, type Table } from './toml.ts'
+import { until, within } from './until.ts'
+
+const root = path.resolve(import.meta.dirname, '../..')
+const program = process.env.GATECAST_BIN ?? path.join(root, 'build/check/gatecast')
+const kSanitizer = /(Address|Leak|Thread|UndefinedBehavior)Sanitizer|runtime error:/
+const kStartMs = 30_000
+const kStopMs = 30_000
+
+/** Trees for release have no failpoints. */
+export const hasFailpoints = !(process.env.GATECAST_FLAVOUR ?? 'check').startsWith('release')
+export const buildFolder = process.env.GATECAST_BUILD ?? path.join(root, 'build')
+
+export interface StartOptions {
+  /** No configuration but ports and folder: what someone has who starts for the first time. */
+  bare?: boolean
+  /** Laid over the harness's own configuration; a function may first write files into the server's folder. */
+  config?: Table | ((dir: string) => Table)
+  env?: Record<string, string>
+  args?: string[]
+  /** Start again in the folder, and with the ports, of a server that has stopped. */
+  again?: Server
+}
+
+async function freePort(): Promise<number> {
+  const listener = createServer()
+  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve))
+  const address = listener.address()
+  await new Promise((resolve) => listener.close(resolve))
+  assert(address && typeof address === 'object')
+  return address.port
+}
+
+export class Server {
+  readonly dir: string
+  readonly port: number
+  readonly opsPort: number
+  readonly config: Table
+  /** Key of the server API with all scopes. */
+  readonly apiKey: string
+  /** Sign-ins that tests saw succeed. */
+  signIns = 0
+  #process: ChildProcess
+  #output = ''
+  #exit: Promise<{ code: number | null; signal: NodeJS.Signals | null }>
+  #exited = false
+
+  constructor(dir: string, port: number, opsPort: number, apiKey: string, config: Table, options: StartOptions) {
+    this.dir = dir
+    this.port = port
+    this.opsPort = opsPort
+    this.apiKey = apiKey
+    this.config = config
+    const file = path.join(dir, 'gatecast.toml')
+    writeFileSync(file, toToml(config))
+    const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('GATECAST_'))
+    this.#process = spawn(program, ['serve', '--config', file, ...(options.args ?? [])], {
+      cwd: dir,
+      env: { ...Object.fromEntries(inherited), UBSAN_OPTIONS: 'print_stacktrace=1', ...options.env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    for (const stream of [this.#process.stdout, this.#process.stderr]) {
+      stream?.setEncoding('utf8').on('data', (text: string) => (this.#output += text))
+    }
+    this.#exit = new Promise((resolve, reject) => {
+      this.#process.on('error', reject)
+      this.#process.on('close', (code, signal) => {
+        this.#exited = true
+        resolve({ code, signal })
+      })
+    })
+    this.#exit.catch(() => (this.#exited = true))
+  }
+
+  get origin(): string {
+    return `http://127.0.0.1:${this.port}`
+  }
+  get ops(): string {
+    return `http://127.0.0.1:${this.opsPort}`
+  }
+  get websocket(): string {
+    return `ws://127.0.0.1:${this.port}/connection/websocket`
+  }
+  /** The domain that sign-in messages name. */
+  get domain(): string {
+    return `localhost:${this.port}`
+  }
+  get pid(): number {
+    return this.#process.pid ?? 0
+  }
+  get output(): string {
+    return this.#output
+  }
+  get exited(): boolean {
+    return this.#exited
+  }
+
+  async ready(): Promise<void> {
+    await until(
+      'the server to be ready',
+      async () => {
+        if (this.#exited) throw new Error(`the server ended before it was ready: ${JSON.stringify(await this.#exit)}`)
+        return fetch(`${this.ops}/readyz`).then((reply) => reply.ok, () => false)
+      },
+      kStartMs,
+    ).catch((error: Error) => {
+      throw new Error(`${error.message}\n${this.#output}`)
+    })
+  }
+
+  /** Waits for the process to end by itself. */
+  async ended(): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
+    return within('the server to end', this.#exit, kStopMs)
+  }
+
+  kill(signal: NodeJS.Signals = 'SIGKILL'): void {
+    this.#process.kill(signal)
+  }
+
+  /** Asks the server to stop; it must do so in order and with nothing for a sanitiser to say. */
+  async stop(): Promise<void> {
+    if (!this.#exited) {
+      this.kill('SIGTERM')
+      const outcome = await this.ended().catch((error: Error) => {
+        this.kill()
+        throw new Error(`${error.message}\n${this.#output}`)
+      })
+      assert.deepEqual(outcome, { code: 0, signal: null }, `the server did not stop in order:\n${this.#output}`)
+    }
+    this.assertClean()
+  }
+
+  assertClean(): void {
+    assert.doesNotMatch(this.#output, kSanitizer)
+  }
+}
+
+function bareConfig(dir: string, port: number, opsPort: number): Table {
+  return {
+    http: { address: `127.0.0.1:${port}` },
+    ops: { address: `127.0.0.1:${opsPort}` },
+    data: { dir: path.join(dir, 'data') },
+    log: { dir: '' },
+  }
+}
+
+/** A complete configuration, as a deployment would write it; secrets are made anew for each server. */
+function baseConfig(dir: string, port: number, opsPort: number, apiKey: string): Table {
+  const { privateKey } = generateKeyPairSync('ed25519')
+  writeFileSync(path.join(dir, 'token.pem'), privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 })
+  return {
+    ...bareConfig(dir, port, opsPort),
+    api: { key: [{ name: 'tests', secret: apiKey, scopes: ['all'] }] },
+    token: {
+      issuer: 'tests.example',
+      audience: 'tests',
+      key: [{ kid: 't1', algorithm: 'EdDSA', file: path.join(dir, 'token.pem') }],
+    },
+    session: { key: [{ id: 's1', secret: randomBytes(32).toString('base64'), secret_encoding: 'base64' }] },
+    signin: { solana: { enabled: true, domain: [`localhost:${port}`], uri: [`http://localhost:${port}`] } },
+    realtime: { shards: 2 },
+    namespace: [
+      { name: 'chat', allow_subscribe_for_client: true, allow_publish_for_subscriber: true },
+      { name: 'news', allow_subscribe_for_client: true },
+    ],
+    // Tests sign in many times from one address; the limits have tests of their own.
+    limits: { rate_strict: 0, rate_liberal: 0, rate_connect: 0, drain_time: '2s' },
+    log: { level: 'debug', dir: '' },
+  }
+}
+
+/** Starts without waiting: for servers that are to refuse their start. */
+export async function launch(scope: Scope, options: StartOptions = {}): Promise<Server> {
+  if (!existsSync(program)) throw new Error(`${program} is missing: build it, or name another in GATECAST_BIN`)
+  const { again } = options
+  const dir = again?.dir ?? mkdtempSync(path.join(tmpdir(), 'gatecast-test-'))
+  const port = again?.port ?? (await freePort())
+  const opsPort = again?.opsPort ?? (await freePort())
+  const apiKey = again?.apiKey ?? randomBytes(32).toString('base64url')
+  const base = again?.config ?? (options.bare ? bareConfig(dir, port, opsPort) : baseConfig(dir, port, opsPort, apiKey))
+  const over = typeof options.config === 'function' ? options.config(dir) : (options.config ?? {})
+  const server = new Server(dir, port, opsPort, apiKey, merged(base, over), options)
+  onEnd(scope, async () => {
+    try {
+      await server.stop()
+    } finally {
+      if (!again) rmSync(dir, { recursive: true, force: true })
+    }
+  })
+  return server
+}
+
+export async function startServer(scope: Scope, options: StartOptions = {}): Promise<Server> {
+  const server = await launch(scope, options)
+  await server.ready()
+  return server
+}
