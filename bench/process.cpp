@@ -69,6 +69,8 @@ Process::Process(const std::vector<std::string>& arguments, bool quiet) {
     dup2(in[0], STDIN_FILENO);
     dup2(log >= 0 ? log : out[1], STDOUT_FILENO);
     if (log >= 0) dup2(log, STDERR_FILENO);
+    // Settings of the benchmark are none of the server's, which refuses variables it does not know.
+    for (const char* ours : {"GATECAST_BENCH_SHARDS", "GATECAST_BENCH_SERVER"}) unsetenv(ours);
     execvp(argv[0], argv.data());
     _exit(127);
   }

@@ -35,7 +35,7 @@ Result<void> make_private_folder(const std::string& folder) {
     if (mkdir(part.c_str(), 0700) != 0 && errno != EEXIST) {
       // A parent that may not be written to may still exist: only its absence is a failure.
       const int why = errno;
-      struct stat found {};
+      struct stat found{};
       if (stat(part.c_str(), &found) != 0) {
         errno = why;
         return system_error("cannot make folder", part);
@@ -43,7 +43,7 @@ Result<void> make_private_folder(const std::string& folder) {
     }
     if (end == std::string::npos) break;
   }
-  struct stat found {};
+  struct stat found{};
   if (!folder.empty() && stat(folder.c_str(), &found) == 0 && !S_ISDIR(found.st_mode)) {
     return fail(Errc::store_failed, fmt::format("{} is not a folder", folder));
   }

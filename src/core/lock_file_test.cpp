@@ -19,7 +19,7 @@ class LockFileTest : public ::testing::Test {
   }
   ~LockFileTest() override { std::filesystem::remove_all(folder_); }
   static unsigned mode_of(const std::string& path) {
-    struct stat found {};
+    struct stat found{};
     return stat(path.c_str(), &found) == 0 ? found.st_mode & 0777U : 0;
   }
   std::string folder_;
@@ -36,7 +36,9 @@ TEST_F(LockFileTest, RefusesASecondHolderAndNamesTheFirst) {
 }
 
 TEST_F(LockFileTest, ReleasesWithTheObject) {
-  { ASSERT_TRUE(LockFile::take(folder_ + "/lock").has_value()); }
+  {
+    ASSERT_TRUE(LockFile::take(folder_ + "/lock").has_value());
+  }
   EXPECT_TRUE(LockFile::take(folder_ + "/lock").has_value());
 }
 

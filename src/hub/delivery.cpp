@@ -38,7 +38,7 @@ void Hub::deliver_to_outboxes(Channel& channel, const broker::Publication& publi
     }
     ++stats_.deliveries;
     s.client->outbox_.put(frame);
-    if (s.client->outbox_.bytes() > limits_.queue_bytes) doom(*s.client, News::slow);
+    bound_queue(*s.client);
     mark(*s.client);
   }
 }
@@ -50,7 +50,10 @@ void Hub::append_to_logs(Channel& channel, const broker::Publication& publicatio
     form->encode(frame_, publication);
     log.append(frame_);
     log_bytes_ += frame_.size();
-    if (log.bytes() > limits_.log_bytes_channel || log_bytes_ > limits_.log_bytes_shard) evict(channel, i);
+    // Over a bound half of this log is freed.
+    if (log.bytes() > limits_.log_bytes_channel || log_bytes_ > limits_.log_bytes_shard) {
+      evict(channel, i, log.bytes() / 2);
+    }
     if (log.bytes() > limits_.log_bytes_channel / 2) channel_backlog_ = true;
   }
   if (!channel.dirty) {
@@ -62,10 +65,9 @@ void Hub::append_to_logs(Channel& channel, const broker::Publication& publicatio
   }
 }
 
-// The log is over its bound: those furthest behind are the slow consumers. Half of it is freed.
-void Hub::evict(Channel& channel, std::uint32_t which) {
+// Logs are over their bound: those furthest behind, by more than `keep`, are the slow consumers.
+void Hub::evict(Channel& channel, std::uint32_t which, std::size_t keep) {
   auto& log = (*channel.logs)[which].log;
-  const std::size_t keep = log.bytes() / 2;
   for (auto& s : channel.subscribers) {
     if (s.log != which || log.bytes_from(s.cursor) <= keep) continue;
     doom(*s.client, News::slow);
@@ -74,11 +76,45 @@ void Hub::evict(Channel& channel, std::uint32_t which) {
   free_passed(channel);
 }
 
+// Where no channel waits for its pass, what the logs still hold is unread by clients whose sockets are full. While that
+// is more than half of the shard's bound no data is taken in, so no pass would ever come to free it.
+void Hub::relieve() {
+  const std::size_t bound = limits_.log_bytes_shard / 2;
+  if (log_bytes_ < bound || !dirty_channels_.empty()) return;
+  for (std::size_t keep = limits_.queue_bytes;; keep /= 2) {
+    for (const auto& channel : channels_) {
+      if (!channel->logged()) continue;
+      for (std::uint32_t i = 0; i < channel->logs->size(); ++i) {
+        evict(*channel, i, keep);
+        if (log_bytes_ < bound) return;
+      }
+    }
+    if (keep == 0) return;
+  }
+}
+
+// Over the bound, a client that has not had its turn yet is written to first; only one whose socket is full is slow.
+void Hub::bound_queue(Client& client) {
+  if (client.outbox_.bytes() <= limits_.queue_bytes) return;
+  flush_client(client, false);
+  if (client.outbox_.bytes() > limits_.queue_bytes) doom(client, News::slow);
+}
+
+std::size_t Hub::unread(const Client& client) const {
+  std::size_t sum = client.outbox_.bytes();
+  for (const auto& [channel, index] : client.subscriptions_) {
+    if (!channel->logged()) continue;
+    const auto& s = channel->subscribers[index];
+    sum += (*channel->logs)[s.log].log.bytes_from(s.cursor);
+  }
+  return sum;
+}
+
 void Hub::send(Client& client, std::string_view frame) {
   check_.assert_here();
   if (client.doomed_) return;
   client.outbox_.put(whole(BlockRef::copy(frame)));
-  if (client.outbox_.bytes() > limits_.queue_bytes) doom(client, News::slow);
+  bound_queue(client);
   mark(client);
 }
 
@@ -128,6 +164,7 @@ bool Hub::flush() {
              return l.log.bytes() > limits_.log_bytes_channel / 2;
            });
   });
+  relieve();
   tell_news();
   return !dirty_clients_.empty() || !dirty_channels_.empty();
 }
@@ -175,9 +212,9 @@ bool Hub::pass_over(Channel& channel) {
 
 void Hub::end_pass(Channel& channel) {
   for (auto& s : channel.subscribers) {
-    const auto& log = (*channel.logs)[s.log].log;
-    if (s.cursor == log.end() || s.client->doomed_) continue;
-    if (log.bytes_from(s.cursor) + s.client->outbox_.bytes() > limits_.queue_bytes) doom(*s.client, News::slow);
+    // One whose socket is not full was served before the newest frames came; its turn is the next pass.
+    if (!s.client->blocked_ || s.client->doomed_ || s.cursor == (*channel.logs)[s.log].log.end()) continue;
+    if (unread(*s.client) > limits_.queue_bytes) doom(*s.client, News::slow);
   }
   free_passed(channel);
   channel.pass = 0;

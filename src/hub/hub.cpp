@@ -25,8 +25,8 @@ void Hub::drop_if_unused(Channel& channel) {
 
 void Hub::subscribe(Client& client, std::string_view name, std::move_only_function<void(Result<void>)> done) {
   check_.assert_here();
-  if (subscribed(client, name)) return done(Errc::already_subscribed);
-  if (client.subscriptions_.size() >= limits_.channels) return done(Errc::limit_exceeded);
+  if (subscribed(client, name) || waits_for(client, name)) return done(Errc::already_subscribed);
+  if (client.subscriptions_.size() + client.waiting_ >= limits_.channels) return done(Errc::limit_exceeded);
   auto& channel = get(name);
   if (channel.active) {
     add(channel, client);
@@ -49,6 +49,12 @@ bool Hub::unsubscribe(Client& client, std::string_view name) {
 
 bool Hub::subscribed(const Client& client, std::string_view name) const {
   return std::ranges::any_of(client.subscriptions_, [name](const auto& s) { return s.channel->name == name; });
+}
+
+bool Hub::waits_for(const Client& client, std::string_view name) const {
+  if (client.waiting_ == 0) return false;
+  const auto* channel = find(name);
+  return channel != nullptr && std::ranges::any_of(channel->waiting, [&](const auto& w) { return w.client == &client; });
 }
 
 std::vector<std::string> Hub::channels_of(const Client& client) const {
@@ -179,7 +185,7 @@ void Hub::keep_pending(Channel& channel, Channel::Subscriber& s) {
   stats_.deliveries += log.end() - s.cursor;
   s.cursor = log.end();
   for (auto& slice : slices) s.client->outbox_.put(std::move(slice));
-  if (s.client->outbox_.bytes() > limits_.queue_bytes) doom(*s.client, News::slow);
+  bound_queue(*s.client);
   mark(*s.client);
 }
 

@@ -64,9 +64,10 @@ class Hub {
   void bind() { check_.bind(); }
 
   /// Subscribes `client`; `done` is called once, at once where the home is known, else when it has answered. A client
-  /// that leaves before gets no call. Errors: already_subscribed, limit_exceeded, overloaded.
+  /// that leaves before gets no call. Errors: already_subscribed (or waiting for it), limit_exceeded, overloaded.
   void subscribe(Client& client, std::string_view channel, std::move_only_function<void(Result<void>)> done);
-  /// Ends the subscription; what was published before stays queued. Returns false where there was none.
+  /// Ends the subscription; what was published before stays queued. Returns false where there was none; one that still
+  /// waits for its home is none yet, and comes to stand.
   bool unsubscribe(Client& client, std::string_view channel);
   bool subscribed(const Client& client, std::string_view channel) const;
   /// The names of the client's channels.
@@ -75,7 +76,8 @@ class Hub {
   void forget(Client& client);
   /// Stops deliveries to a client that is closing: takes it out of its channels, keeps its outbox.
   void mute(Client& client, bool keep_pending);
-  /// Drops what is queued, but for the rest of a torn frame.
+  /// Drops what is queued, but for the rest of a torn frame, or of the torn run of frames that an ended subscription left
+  /// (at most a segment).
   void drop_queue(Client& client);
 
   /// Publishes through the channel's home; resumes here. Errors: overloaded.
@@ -119,6 +121,7 @@ class Hub {
   void remove(Client& client, std::size_t slot, bool keep);
   void remove_all(Client& client, bool keep);
   void remove_waiting(Client& client);
+  bool waits_for(const Client& client, std::string_view channel) const;
   void place(Channel& channel, std::size_t index, Channel::Subscriber s);
   void close_channel(Channel& channel);
   void start_log(Channel& channel);
@@ -151,7 +154,10 @@ class Hub {
   bool pass_over(Channel& channel);
   void end_pass(Channel& channel);
   void free_passed(Channel& channel);
-  void evict(Channel& channel, std::uint32_t log);
+  void evict(Channel& channel, std::uint32_t log, std::size_t keep);
+  void relieve();
+  std::size_t unread(const Client& client) const;
+  void bound_queue(Client& client);
   void doom(Client& client, News news);
   void tell_news();
 

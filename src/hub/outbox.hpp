@@ -17,6 +17,8 @@ class Outbox {
  public:
   bool empty() const { return head_ == slices_.size(); }
   std::size_t bytes() const { return bytes_; }
+  /// Places held, those of slices already sent included.
+  std::size_t places() const { return slices_.size(); }
 
   void put(Slice slice) {
     bytes_ += static_cast<std::uint32_t>(slice.size());
@@ -34,6 +36,8 @@ class Outbox {
   void drop_untorn();
 
  private:
+  void give_up_places();
+
   std::vector<Slice> slices_;
   std::uint32_t head_ = 0;   // first slice not yet sent whole
   std::uint32_t bytes_ = 0;

@@ -41,6 +41,7 @@ class EpollLoop final : public Loop {
   /// Level-triggered; false where the kernel refuses (out of memory or watches).
   bool watch(int fd, std::uint32_t events, Ready* who);
   void change(int fd, std::uint32_t events, Ready* who);
+  /// An event of this turn may still be told: who was watched lives to the turn's end.
   void unwatch(int fd);
 
   /// Called at the end of every turn; returns true where work is left for the next.

@@ -19,6 +19,13 @@ void Mailbox::drain_control() {
   {
     std::lock_guard lock(mutex_);
     running_control_.swap(control_);
+    // Data comes out in the same moment: what is pushed later is later than every control message that is yet to run.
+    if (taken_next_ == taken_.size()) {
+      taken_.clear();
+      taken_next_ = 0;
+      taken_.swap(data_);
+      data_bytes_ = 0;
+    }
   }
   for (auto& fn : running_control_) fn();
   running_control_.clear();
@@ -26,15 +33,7 @@ void Mailbox::drain_control() {
 
 bool Mailbox::drain_data(std::size_t bytes_max) {
   std::size_t taken = 0;
-  while (taken < bytes_max) {
-    if (taken_next_ == taken_.size()) {
-      taken_.clear();
-      taken_next_ = 0;
-      std::lock_guard lock(mutex_);
-      taken_.swap(data_);
-      data_bytes_ = 0;
-    }
-    if (taken_.empty()) return false;
+  while (taken < bytes_max && taken_next_ < taken_.size()) {
     auto& item = taken_[taken_next_++];
     taken += item.bytes + 1;
     item.fn();

@@ -2,7 +2,8 @@
 //
 // control: endings, registrations, answers. Never refused; who sends bounds what is sent. data: publications; bounded by
 // count and bytes, and a full lane refuses, so that the sender can say so. Threads: push from any, drain on the shard.
-// Order: each lane keeps the order of each sender; control goes before data in a turn.
+// Order: each lane keeps the order of each sender, and a control message runs before data that its sender pushed after
+// it (a shard hears of a gap before it sees what came after the gap).
 #pragma once
 
 #include <functional>
@@ -21,9 +22,9 @@ class Mailbox {
   /// False where the lane is full; `fn` is then dropped.
   [[nodiscard]] bool push_data(std::size_t bytes, Fn fn);
 
-  /// Runs all control messages, those they cause on this shard included in a later call.
+  /// Runs all control messages, those they cause on this shard included in a later call; takes out data to run next.
   void drain_control();
-  /// Runs data messages until about `bytes_max` bytes are taken; returns whether some are left.
+  /// Runs the data messages that drain_control took out, about `bytes_max` bytes of them; returns whether any are left.
   bool drain_data(std::size_t bytes_max);
   bool has_data() const;
 

@@ -72,7 +72,12 @@ Result<Endpoint> parse_endpoint(std::string_view text) {
   if (ec != std::errc{} || end != port_text.data() + port_text.size()) {
     return fail(Errc::config_invalid, fmt::format("bad port in address '{}'", text));
   }
-  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  // Without brackets nobody could tell where an IPv6 address ends and the port begins.
+  const bool bracketed = host.starts_with('[') && host.ends_with(']');
+  if (bracketed) host = host.substr(1, host.size() - 2);
+  if (bracketed != host.contains(':')) {
+    return fail(Errc::config_invalid, fmt::format("'{}': write an IPv6 address in brackets, as in [::1]:3002", text));
+  }
   at.host = host.empty() ? "::" : host == "localhost" ? "127.0.0.1" : std::string(host);
   Address probe;
   if (!to_address(at, probe)) return fail(Errc::config_invalid, fmt::format("'{}' is not a numeric address", host));

@@ -345,7 +345,7 @@ TEST_P(StoreContract, OneRefusalLeavesTheOthersAtOnceAlone) {
   std::vector<Task<Result<SignedIn>>> tasks;
   for (int i = 0; i < 60; ++i) {
     SignIn request = make_sign_in("wallet-" + std::to_string(i), std::to_string(i));
-    if (i % 3 == 1) request.nonce = "nonce-" + std::to_string(i - 1);  // used by the one before
+    if (i % 3 == 1) request.nonce = "nonce-" + std::to_string(i - 1);       // used by the one before
     if (i % 3 == 2) request.new_user.id = "user-" + std::to_string(i - 2);  // breaks a constraint
     tasks.push_back(store_->sign_in(std::move(request)));
   }

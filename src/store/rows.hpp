@@ -19,7 +19,7 @@ struct UserRow {
   bool is_creator = false;
   bool is_verified = false;
   bool blocked = false;
-  std::string ref_code{};               // unique, 8 characters, generated
+  std::string ref_code{};               // unique, 8 characters, generated; a store replaces one that is taken
   std::optional<std::string> referrer{};  // user id; written once, when the user is created
   std::uint64_t session_epoch = 0;      // raised by block and logout-all; an ending always wins
   WallTime created_at{};
@@ -60,7 +60,7 @@ struct ControlRow {
 
 struct AuditRow {
   WallTime at{};
-  std::string kind{};  // "signin", "signout", "refusal", "operator"
+  std::string kind{};  // "signin", "signout", "operator", "ended" (by a limit or a rule), "refusal"
   std::string user_id{};
   std::string sid{};
   std::string ip{};

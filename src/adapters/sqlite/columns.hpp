@@ -9,19 +9,17 @@
 namespace gatecast::sqlite {
 
 inline constexpr int kUserColumnCount = 10;
-#define GATECAST_USER_COLUMNS                                                                         \
+#define GATECAST_USER_COLUMNS                                                                    \
   "u.id, u.nickname, u.avatar, u.is_creator, u.is_verified, u.blocked, u.ref_code, u.referrer, " \
   "u.session_epoch, u.created_at"
 
-#define GATECAST_SESSION_COLUMNS                                                                     \
+#define GATECAST_SESSION_COLUMNS                                                               \
   "s.sid, s.user_id, s.identity_id, s.how, s.ip, s.user_agent, s.created_at, s.last_seen_at, " \
   "s.expires_at, s.gen, s.ended_at, s.end_reason"
 inline constexpr int kSessionColumnCount = 12;
 
 /// The reason of an ending. A name that this program does not know was written by a newer one: the session stays ended.
-inline Errc reason_from(const std::string& name) {
-  return errc_from_name(name).value_or(Errc::ended_by_operator);
-}
+inline Errc reason_from(const std::string& name) { return errc_from_name(name).value_or(Errc::ended_by_operator); }
 
 inline store::UserRow user_from(const Query& row, int at) {
   store::UserRow user;

@@ -62,8 +62,8 @@ Result<void> Database::configure(const Options& options) {
   sqlite3_db_config(db_.get(), SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   sqlite3_db_config(db_.get(), SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
   if (!options.read_only) {
-    // Keys are random, so a sign-in writes many pages and a few hundred bytes to each: small pages halve what goes to the
-    // log. This is for a new file; one that exists keeps its size.
+    // Keys are random, so a sign-in writes many pages and a few hundred bytes to each: small pages halve what goes to
+    // the log. This is for a new file; one that exists keeps its size.
     if (auto sized = exec("PRAGMA page_size=2048"); !sized) return sized;
     Query mode = select("PRAGMA journal_mode=WAL");
     Result<bool> row = mode.next();

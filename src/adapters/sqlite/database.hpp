@@ -1,8 +1,8 @@
 // One SQLite connection with its prepared statements.
 //
-// Place: under the store's writer and reader; the only file that calls SQLite. Threads: one at a time (no mutex inside).
-// Lifetime: queries end before their database. Bounds: one prepared statement for each text ever given, and texts are
-// literals. Errors: store_failed with what was done, SQLite's message, its extended code and the path.
+// Place: under the store's writer and reader; the only file that calls SQLite. Threads: one at a time (no mutex
+// inside). Lifetime: queries end before their database. Bounds: one prepared statement for each text ever given, and
+// texts are literals. Errors: store_failed with what was done, SQLite's message, its extended code and the path.
 #pragma once
 
 #include <chrono>

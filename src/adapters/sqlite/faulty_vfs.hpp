@@ -1,7 +1,7 @@
 // A disk that fails when told: SQLite's own VFS with a counter in front of every I/O.
 //
-// Place: tests; `faulty_disk()` registers it as "faulty" on first use. Counted are open, read, write, sync, truncate and
-// delete, of all connections together. Threads: any, the counter is atomic.
+// Place: tests; `faulty_disk()` registers it as "faulty" on first use. Counted are open, read, write, sync, truncate
+// and delete, of all connections together. Threads: any, the counter is atomic.
 #pragma once
 
 #include <sqlite3.h>
@@ -114,9 +114,9 @@ inline void shm_barrier(sqlite3_file* f) { real(f)->pMethods->xShmBarrier(real(f
 inline int shm_unmap(sqlite3_file* f, int remove) { return real(f)->pMethods->xShmUnmap(real(f), remove); }
 
 // Version 2: with shared memory for the log's index, without memory-mapped reads, which would pass the counter by.
-inline constexpr sqlite3_io_methods kMethods{
-    2,         close,   read,        write,  truncate, sync,     file_size,   lock,      unlock, check_lock, control,
-    sector_size, device, shm_map, shm_lock, shm_barrier, shm_unmap, nullptr, nullptr};
+inline constexpr sqlite3_io_methods kMethods{2,        close,       read,       write,   truncate,    sync,   file_size,
+                                             lock,     unlock,      check_lock, control, sector_size, device, shm_map,
+                                             shm_lock, shm_barrier, shm_unmap,  nullptr, nullptr};
 
 inline int open(sqlite3_vfs*, const char* name, sqlite3_file* file, int flags, int* flags_out) {
   file->pMethods = nullptr;

@@ -53,7 +53,8 @@ constexpr const char* kOne = "INSERT INTO t VALUES (1)";
 constexpr const char* kTwo = "INSERT INTO t VALUES (2)";
 constexpr const char* kHuge = "INSERT INTO t VALUES (zeroblob(1000000))";
 // Of several rows: SQLite undoes the statement alone and leaves the transaction open.
-constexpr const char* kManyHuge = "INSERT INTO t SELECT zeroblob(column1) FROM (VALUES (20000), (20001), (20002), (20003))";
+constexpr const char* kManyHuge =
+    "INSERT INTO t SELECT zeroblob(column1) FROM (VALUES (20000), (20001), (20002), (20003))";
 
 TEST_F(GroupCommitTest, CommitsWhatWaits) {
   for (const auto& answer : commit({kOne, kTwo})) EXPECT_TRUE(answer.has_value());

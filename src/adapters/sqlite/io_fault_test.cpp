@@ -121,12 +121,10 @@ TEST_P(IoFaultTest, EveryFailureLeavesAWholeFileWithEveryAnswer) {
   EXPECT_GT(lives_with_refusals, 10);
 }
 
-INSTANTIATE_TEST_SUITE_P(Disk, IoFaultTest, ::testing::Values(Fault::once, Fault::broken, Fault::disk_full),
-                         [](const auto& fault) {
-                           return std::string(fault.param == Fault::once     ? "FailsOnce"
-                                              : fault.param == Fault::broken ? "Breaks"
-                                                                             : "IsFull");
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Disk, IoFaultTest, ::testing::Values(Fault::once, Fault::broken, Fault::disk_full), [](const auto& fault) {
+      return std::string(fault.param == Fault::once ? "FailsOnce" : fault.param == Fault::broken ? "Breaks" : "IsFull");
+    });
 
 class DiskTest : public IoFaultTest {};
 

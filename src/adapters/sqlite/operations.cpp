@@ -67,9 +67,9 @@ Result<Ended> end_session(Database& db, const std::string& sid, Errc reason, Wal
   const std::string_view name = info(reason).name;
   auto updated = db.run("UPDATE sessions SET ended_at = ?, end_reason = ? WHERE sid = ?", at, name, sid);
   if (!updated) return updated.error();
-  auto logged = db.run(
-      "INSERT INTO control_log (kind, subject, user_id, reason, at) VALUES ('session_ended', ?, ?, ?, ?)", sid,
-      session.user_id, name, at);
+  auto logged =
+      db.run("INSERT INTO control_log (kind, subject, user_id, reason, at) VALUES ('session_ended', ?, ?, ?, ?)", sid,
+             session.user_id, name, at);
   if (!logged) return logged.error();
   found->control_seq = db.last_row_id();
   auto audited = insert_audit(db, {.at = at,

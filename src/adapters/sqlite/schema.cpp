@@ -117,8 +117,8 @@ Result<void> bring_up(Database& db, const std::string& path, std::span<const cha
   const auto known = static_cast<std::int64_t>(steps.size());
   if (*version < 0 || *version > known) {
     return fail(Errc::store_failed,
-                fmt::format("{} has schema version {}, this program knows versions up to {}: use a newer gatecast", path,
-                            *version, known));
+                fmt::format("{} has schema version {}, this program knows versions up to {}: use a newer gatecast",
+                            path, *version, known));
   }
   for (std::int64_t n = *version; n < known; ++n) {
     if (auto made = db.exec(steps[static_cast<std::size_t>(n)]); !made) return made;

@@ -96,8 +96,8 @@ Stats SqliteStore::stats() const {
 }
 
 Task<Result<store::SignedIn>> SqliteStore::sign_in(store::SignIn request) {
-  co_return co_await submit<store::SignedIn>(
-      workers_->writes, [&request](Database& db) { return sqlite::sign_in(db, request); });
+  co_return co_await submit<store::SignedIn>(workers_->writes,
+                                             [&request](Database& db) { return sqlite::sign_in(db, request); });
 }
 
 Task<Result<store::SessionView>> SqliteStore::session(std::string sid) {
@@ -132,8 +132,9 @@ Task<Result<std::uint64_t>> SqliteStore::prune(WallTime now, WallTime audit_befo
   // Many small transactions: the others' operations come in between.
   std::uint64_t gone = 0;
   for (;;) {
-    Result<std::uint64_t> some = co_await submit<std::uint64_t>(
-        workers_->writes, [now, audit_before](Database& db) { return sqlite::prune(db, now, audit_before, kPruneRows); });
+    Result<std::uint64_t> some = co_await submit<std::uint64_t>(workers_->writes, [now, audit_before](Database& db) {
+      return sqlite::prune(db, now, audit_before, kPruneRows);
+    });
     if (!some) co_return some;
     if (*some == 0) co_return gone;
     gone += *some;

@@ -18,9 +18,10 @@
 namespace gatecast::sqlite {
 
 struct Options {
-  std::size_t queue_ops = 4096;             // waiting operations, writes and reads each; one more is `overloaded`
-  std::size_t group_ops = 256;              // operations in one commit: bounds what one failed commit refuses
-  std::chrono::milliseconds group_work{5};  // work in one commit, checked between operations: bounds what the first waits
+  std::size_t queue_ops = 4096;  // waiting operations, writes and reads each; one more is `overloaded`
+  std::size_t group_ops = 256;   // operations in one commit: bounds what one failed commit refuses
+  std::chrono::milliseconds group_work{
+      5};  // work in one commit, checked between operations: bounds what the first waits
   std::chrono::milliseconds busy_timeout{5000};  // how long another program (a backup, a shell) may hold the file
   std::string vfs{};                             // a registered SQLite VFS; empty: SQLite's own
 };

@@ -12,9 +12,9 @@
 
 namespace gatecast::store {
 INSTANTIATE_TEST_SUITE_P(Sqlite, StoreContract,
-                         ::testing::Values(StoreKind{"sqlite", []() -> std::unique_ptr<StorePlace> {
-                                                       return std::make_unique<sqlite::SqlitePlace>();
-                                                     }}),
+                         ::testing::Values(StoreKind{
+                             "sqlite",
+                             []() -> std::unique_ptr<StorePlace> { return std::make_unique<sqlite::SqlitePlace>(); }}),
                          [](const auto& kind) { return std::string(kind.param.name); });
 }  // namespace gatecast::store
 
@@ -38,7 +38,7 @@ class SqliteStoreTest : public ::testing::Test {
     return opened ? Error{Errc::internal} : opened.error();
   }
   static unsigned mode_of(const std::string& path) {
-    struct stat found {};
+    struct stat found{};
     return stat(path.c_str(), &found) == 0 ? found.st_mode & 0777U : 0;
   }
 
