@@ -1,7 +1,7 @@
 // The real program in a folder of its own on free ports; stopped and checked when the test ends.
 import assert from 'node:assert/strict'
 import { spawn, type ChildProcess } from 'node:child_process'
-import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { generateKeyPairSync, randomBytes, randomInt } from 'node:crypto'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -31,13 +31,18 @@ export interface StartOptions {
   again?: Server
 }
 
+/** A port nobody listens on, outside the range from which the system takes ports for outgoing connections. */
 async function freePort(): Promise<number> {
-  const listener = createServer()
-  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve))
-  const address = listener.address()
-  await new Promise((resolve) => listener.close(resolve))
-  assert(address && typeof address === 'object')
-  return address.port
+  for (;;) {
+    const port = randomInt(20_000, 32_000)
+    const listener = createServer()
+    const free = await new Promise<boolean>((resolve) => {
+      listener.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true))
+    })
+    if (!free) continue
+    await new Promise((resolve) => listener.close(resolve))
+    return port
+  }
 }
 
 export class Server {
