@@ -115,6 +115,12 @@ void Hub::gap(const std::string& name) {
   check_.assert_here();
   auto* channel = find(name);
   if (channel == nullptr) return;
+  if (!channel->active) {
+    // The answer that is awaited lies in the lane before the hole; whoever got it would see the publications on both
+    // sides of it. The home is asked again, and answers behind the hole.
+    if (channel->registration != 0) ask_home(*channel);
+    return;
+  }
   std::vector<Client*> told;
   for (const auto& s : channel->subscribers) told.push_back(s.client);
   // on_gap ends subscriptions of this channel; nobody is destroyed before the end of the turn.

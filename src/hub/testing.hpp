@@ -222,7 +222,9 @@ class OneThread {
   }
   /// Turns of all shards until nothing is left.
   void settle() {
+    int rounds = 0;
     for (bool more = true; more;) {
+      ASSERT_LT(++rounds, 100'000) << "it does not come to rest";
       more = false;
       for (unsigned i = 0; i < shards(); ++i) more = turn(i) || more;
       for (unsigned i = 0; i < shards(); ++i) more = has_mail(i) || more;
@@ -230,8 +232,8 @@ class OneThread {
   }
 
   /// Publishes from `shard`; the outcome comes to `done`, at once or in a later turn of that shard.
-  void publish(unsigned shard, std::string channel, std::string data,
-               std::function<void(bool accepted)> done = [](bool) {}) {
+  void publish(
+      unsigned shard, std::string channel, std::string data, std::function<void(bool accepted)> done = [](bool) {}) {
     loops_[shard]->enter();
     auto p = std::make_shared<broker::Publication>();
     p->channel = std::move(channel);
@@ -268,6 +270,47 @@ class OneThread {
   std::vector<Lanes> lanes_;
   std::vector<std::unique_ptr<Hub>> hubs_;
   std::vector<std::unique_ptr<QueueLoop>> loops_;
+};
+
+using Frames = std::vector<std::string>;
+
+/// The frames of the publications numbered `from` up to `to`.
+inline Frames publications(int from, int to, std::string_view channel = "a", char tag = 'P') {
+  Frames all;
+  for (int i = from; i < to; ++i) all.push_back(fmt::format("{} {} {}", tag, channel, i));
+  return all;
+}
+
+/// One shard with subscribers of the channel "a".
+class Room : public ::testing::Test {
+ protected:
+  void start(std::size_t subscribers, Hub::Limits limits = {}) {
+    clients.clear();
+    net = std::make_unique<OneThread>(1, limits, OneThread::Bounds{});
+    next = 0;
+    for (std::size_t i = 0; i < subscribers; ++i) join();
+  }
+  FakeClient& join(FakeClient::Takes takes = FakeClient::all(), const Form& form = plain_form()) {
+    clients.push_back(std::make_unique<FakeClient>(std::move(takes), form));
+    net->subscribe(0, *clients.back(), "a");
+    return *clients.back();
+  }
+  void publish(int count = 1, std::string_view channel = "a") {
+    for (int i = 0; i < count; ++i) net->publish(0, std::string(channel), fmt::format("{}", next++));
+  }
+  void publish_bytes(std::size_t bytes, std::string_view channel = "a") {
+    net->publish(0, std::string(channel), std::string(bytes, 'x'));
+  }
+  /// The socket takes bytes again.
+  void open_up(FakeClient& client, FakeClient::Takes takes = FakeClient::all()) {
+    client.takes = std::move(takes);
+    if (client.wants_writable) hub().writable(client);
+  }
+  Hub& hub() { return net->hub(); }
+
+  std::unique_ptr<OneThread> net;
+  std::vector<std::unique_ptr<FakeClient>> clients;
+  int next = 0;
 };
 
 }  // namespace gatecast::hub::testing

@@ -5,10 +5,9 @@
 namespace gatecast::server {
 namespace {
 
-// Nothing but what we serve: no inline script, no other host, no frame around us. Sign-in and sockets go to our own
-// origin; ws: is named because older browsers do not count it as 'self'.
+// Nothing but what we serve: no inline script, no other host, no frame around us.
 constexpr std::string_view kPolicy =
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self' ws: wss:; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 const web::Page* find_page(std::string_view path) {
