@@ -26,9 +26,9 @@ bool is_shown_as_itself(std::uint32_t c) {
   return c != 0x2028 && c != 0x2029;
 }
 
-}  // namespace
-
-bool is_plain_text(std::string_view text) {
+// Whether `text` is UTF-8 (RFC 3629) and `allowed` holds of each of its characters.
+template <class F>
+bool is_utf8_of(std::string_view text, F allowed) {
   while (!text.empty()) {
     const Lead lead = lead_of(static_cast<std::uint8_t>(text.front()));
     if (lead.bytes == 0 || lead.bytes > text.size()) return false;
@@ -39,10 +39,18 @@ bool is_plain_text(std::string_view text) {
       c = (c << 6) | (byte & 0x3fU);
     }
     const bool surrogate = c >= 0xd800 && c <= 0xdfff;
-    if (c < lead.smallest || c > 0x10ffff || surrogate || !is_shown_as_itself(c)) return false;
+    if (c < lead.smallest || c > 0x10ffff || surrogate || !allowed(c)) return false;
     text.remove_prefix(lead.bytes);
   }
   return true;
+}
+
+}  // namespace
+
+bool is_plain_text(std::string_view text) { return is_utf8_of(text, is_shown_as_itself); }
+
+bool is_line_text(std::string_view text) {
+  return is_utf8_of(text, [](std::uint32_t c) { return c >= 0x20; });
 }
 
 bool is_visible_ascii(std::string_view text) {

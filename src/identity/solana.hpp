@@ -6,7 +6,6 @@
 // given and the signature is wrong.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +13,7 @@
 #include "core/result.hpp"
 #include "identity/solana_address.hpp"
 #include "identity/solana_envelope.hpp"
+#include "identity/wallet_fields.hpp"
 
 namespace gatecast::identity {
 
@@ -30,21 +30,6 @@ struct SolanaPolicy {
   std::vector<std::string> uris{};    // origins (`https://host[:port]`) allowed beside the domain's own
   std::vector<std::string> chains{};  // allowed Chain IDs; a message without one is fine
 };
-
-/// What the signed text says, verified. The nonce has the right form; that it was issued here is for the caller to see.
-struct WalletClaim {
-  std::string address;
-  std::string domain;
-  std::string nonce;
-  std::string statement{}, uri{}, chain_id{}, request_id{};
-  std::optional<WallTime> issued_at{}, expires_at{}, not_before{};
-};
-
-/// Issued At may differ from our clock by this much; Phantom warns from the same difference on.
-inline constexpr std::chrono::minutes kIssuedAtTolerance{10};
-/// No first line with an address fits into fewer; such bodies are refused before any arithmetic on curves.
-inline constexpr std::size_t kMinMessageBytes = 64;
-inline constexpr std::size_t kMinNonceChars = 8;
 
 Result<WalletClaim> verify_solana(const SolanaProof& proof, const SolanaPolicy& policy, WallTime now);
 

@@ -13,8 +13,6 @@
 namespace gatecast::identity {
 namespace {
 
-using Lines = std::vector<std::string_view>;
-
 constexpr std::string_view kFirstLineEnd = " wants you to sign in with your Solana account:";
 
 enum class Field : std::size_t {
@@ -43,20 +41,6 @@ std::optional<Field> field_of(std::string_view line) {
     if (field == Field::resources ? line == kLabels[i] : line.starts_with(kLabels[i])) return field;
   }
   return std::nullopt;
-}
-
-Lines lines_of(std::string_view text) {
-  Lines lines;
-  for (;;) {
-    const std::size_t end = text.find('\n');
-    lines.push_back(text.substr(0, end));
-    if (end == std::string_view::npos) return lines;
-    text.remove_prefix(end + 1);
-  }
-}
-
-Error malformed(std::size_t line, std::string_view why) {
-  return fail(Errc::message_malformed, fmt::format("line {}: {}", line + 1, why));
 }
 
 // Reads the lines from the first field on.

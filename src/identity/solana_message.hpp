@@ -15,11 +15,9 @@
 
 #include "core/clock.hpp"
 #include "core/result.hpp"
+#include "identity/message_lines.hpp"
 
 namespace gatecast::identity {
-
-/// Above it the text is no sign-in message; without a bound a client could make us hash megabytes.
-inline constexpr std::size_t kMaxMessageBytes = std::size_t{20} * 1024;
 
 /// An empty string or optional: the field is absent. Only `Request ID` may be present and empty, which is the same.
 struct SolanaMessage {
