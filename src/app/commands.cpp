@@ -61,6 +61,7 @@ int run_checked(const std::vector<std::string>& arguments, const Io& io) {
   program.require_subcommand(1);
   program.get_formatter()->column_width(26);
   program.set_help_flag("-h,--help", "Say how to use a command");
+  program.set_version_flag("--version", "gatecast " GATECAST_VERSION, "Show the version");
 
   auto* serve = program.add_subcommand("serve", "Run the server");
   take_config(*serve, a);
@@ -116,6 +117,9 @@ int run_checked(const std::vector<std::string>& arguments, const Io& io) {
     program.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
   } catch (const CLI::CallForHelp&) {
     io.out << program.help();
+    return kFine;
+  } catch (const CLI::CallForVersion& e) {
+    io.out << e.what() << "\n";
     return kFine;
   } catch (const CLI::ParseError& e) {
     // A command without its second word: its help says which there are.

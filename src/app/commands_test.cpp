@@ -114,6 +114,8 @@ TEST_F(CommandsTest, UsageErrors) {
 
 TEST_F(CommandsTest, VersionAndDefault) {
   EXPECT_TRUE(run({"version"}).out.starts_with("gatecast 0."));
+  EXPECT_EQ(run({"--version"}).out, run({"version"}).out);
+  EXPECT_EQ(run({"--version"}).code, 0);
   EXPECT_EQ(run({"config", "default"}).out, server::render_default());
 }
 

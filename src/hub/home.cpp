@@ -11,6 +11,12 @@ unsigned Hub::home_of(std::string_view channel) const {
   return static_cast<unsigned>(std::hash<std::string_view>{}(channel) % mesh_.hubs.size());
 }
 
+void Hub::set_home_mask(Channel& channel, std::uint64_t mask) {
+  if (channel.home_mask == 0 && mask != 0) ++home_count_;
+  if (channel.home_mask != 0 && mask == 0) --home_count_;
+  channel.home_mask = mask;
+}
+
 void Hub::ask_home(Channel& channel) {
   channel.registration = ++last_registration_;
   const unsigned home = home_of(channel.name);
@@ -26,7 +32,7 @@ void Hub::leave_home(Channel& channel) {
   channel.active = false;
   const unsigned home = home_of(channel.name);
   if (home == shard_) {
-    channel.home_mask &= ~(std::uint64_t{1} << shard_);
+    set_home_mask(channel, channel.home_mask & ~(std::uint64_t{1} << shard_));
     return;
   }
   mesh_.post_control(home, [hub = mesh_.hubs[home], name = channel.name, from = shard_] {
@@ -36,7 +42,7 @@ void Hub::leave_home(Channel& channel) {
 
 void Hub::home_register(const std::string& name, unsigned from, std::uint32_t registration) {
   auto& channel = get(name);
-  channel.home_mask |= std::uint64_t{1} << from;
+  set_home_mask(channel, channel.home_mask | std::uint64_t{1} << from);
   if (from == shard_) return answer(std::string(name), registration, true);
   // The answer goes the way of the publications, so that none can overtake it.
   auto* hub = mesh_.hubs[from];
@@ -48,7 +54,7 @@ void Hub::home_register(const std::string& name, unsigned from, std::uint32_t re
 void Hub::home_unregister(const std::string& name, unsigned from) {
   auto* channel = find(name);
   if (channel == nullptr) return;
-  channel->home_mask &= ~(std::uint64_t{1} << from);
+  set_home_mask(*channel, channel->home_mask & ~(std::uint64_t{1} << from));
   drop_if_unused(*channel);
 }
 

@@ -93,7 +93,10 @@ class Hub {
   /// False while the logs are so full that no more should be taken in before they are sent.
   bool may_take_data() const { return log_bytes_ < limits_.log_bytes_shard / 2 && !channel_backlog_; }
 
+  /// Channels this shard knows, as home or by a subscriber; over all shards the same one may be counted several times.
   std::size_t channel_count() const { return channels_.size(); }
+  /// Channels with a subscriber on any shard whose home is here; over all shards each is counted once.
+  std::size_t home_count() const { return home_count_; }
   std::size_t subscription_count() const { return subscription_count_; }
   const HubStats& stats() const { return stats_; }
   /// Calls `fn(name, subscribers)` for every channel with subscribers here.
@@ -130,6 +133,7 @@ class Hub {
   void keep_pending(Channel& channel, Channel::Subscriber& s);
 
   // The home, and the way to it (home.cpp).
+  void set_home_mask(Channel& channel, std::uint64_t mask);
   void ask_home(Channel& channel);
   void leave_home(Channel& channel);
   void answer(const std::string& name, std::uint32_t registration, bool accepted);
@@ -175,6 +179,7 @@ class Hub {
   std::size_t log_bytes_ = 0;
   bool channel_backlog_ = false;
   std::size_t subscription_count_ = 0;
+  std::size_t home_count_ = 0;
   unsigned sent_this_turn_ = 0;
   SteadyTime turn_start_;
   HubStats stats_;

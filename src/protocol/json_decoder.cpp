@@ -90,6 +90,14 @@ Result<void> JsonDecoder::start(std::string_view frame) {
   return {};
 }
 
+void JsonDecoder::go_on(std::string_view rest, std::size_t count) {
+  rest_ = rest;
+  frame_bytes_ = rest.size();
+  count_ = count;
+  scratch_.clear();
+  problem_ = nullptr;
+}
+
 Result<bool> JsonDecoder::next(Command& command) {
   if (rest_.empty() && count_ > 0) return false;
   JsonScan scan(rest_);

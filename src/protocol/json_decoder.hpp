@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "core/result.hpp"
@@ -19,9 +20,9 @@
 
 namespace gatecast::protocol {
 
-/// A connect command and the 64 that may wait behind it; without a bound 64 KB of `{}` are 21,000 turns of work. SDKs
-/// send connect and all their subscribes in one frame.
-inline constexpr std::size_t kMaxCommandsPerFrame = 65;
+/// SDKs send connect and all their subscribes in one frame, and applications batch; without a bound 64 KB of `{}` are
+/// 21,000 turns of work.
+inline constexpr std::size_t kMaxCommandsPerFrame = 1024;
 
 class JsonScan;
 
@@ -33,11 +34,20 @@ class JsonDecoder {
   Result<void> start(std::string_view frame);
   /// The frame's next command, or false after the last. After an error the frame is over.
   Result<bool> next(Command& command);
+  /// What is behind the last command, and the commands before it. Kept, it is where `go_on` begins after other frames.
+  std::string_view rest() const { return rest_; }
+  std::size_t count() const { return count_; }
+  void go_on(std::string_view rest, std::size_t count);
 
   /// Calls `on_command(const Command&)` for each; one that returns false ends the frame early, without an error.
   template <class F>
   Result<void> decode(std::string_view frame, F&& on_command) {
     if (auto started = start(frame); !started) return started;
+    return decode_rest(std::forward<F>(on_command));
+  }
+  /// The same from where the frame was left.
+  template <class F>
+  Result<void> decode_rest(F&& on_command) {
     Command command;
     for (;;) {
       const auto more = next(command);

@@ -263,6 +263,30 @@ TEST(JsonDecoder, ACallbackMayStop) {
   EXPECT_EQ(calls, 2);
 }
 
+// A frame that is left in the middle goes on behind other frames, with its bound and its escapes.
+TEST(JsonDecoder, GoesOnWhereAFrameWasLeft) {
+  const std::string frame = "{\"id\":1,\"rpc\":{\"method\":\"\\u0061\"}}\n{\"id\":2,\"rpc\":{\"method\":\"\\u0062\"}}\n{}";
+  JsonDecoder decoder(3);
+  std::vector<std::string> methods;
+  const auto one = [&](const Command& c) {
+    methods.emplace_back(c.rpc_method);
+    return false;
+  };
+  ASSERT_TRUE(decoder.decode(frame, one));
+  std::string kept(decoder.rest());
+  for (std::size_t count = 1; count < 3; ++count) {
+    EXPECT_EQ(decoder.count(), count);
+    ASSERT_TRUE(decoder.decode("{\"id\":9,\"rpc\":{}}", [](const Command&) {}));
+    decoder.go_on(kept, count);
+    ASSERT_TRUE(decoder.decode_rest(one));
+    kept = decoder.rest();
+  }
+  EXPECT_EQ(methods, (std::vector<std::string>{"a", "b", ""}));
+  EXPECT_EQ(kept, "");
+  decoder.go_on("{}", 3);
+  EXPECT_FALSE(decoder.decode_rest(one)) << "the bound is the frame's, not the part's";
+}
+
 TEST(JsonDecoder, Bounds) {
   std::string frame;
   for (std::size_t i = 0; i < kMaxCommandsPerFrame; ++i) frame += "{}\n";

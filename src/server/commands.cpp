@@ -9,11 +9,6 @@
 namespace gatecast::server {
 namespace {
 
-// Commands that may queue behind one that waits: as many as an SDK sends when it comes back with all its channels, and
-// never more bytes than this; more is a client out of control.
-constexpr std::size_t kWaitingCommands = 64;
-constexpr std::size_t kWaitingBytes = 64 * 1024;
-
 metrics::Command metric_of(protocol::Method method) {
   using M = protocol::Method;
   switch (method) {
@@ -39,10 +34,6 @@ metrics::Command metric_of(protocol::Method method) {
 bool Connection::on_command(const protocol::Command& command) {
   using M = protocol::Method;
   metrics::count<"messages_in_total">(metric_of(command.method));
-  if (waiting()) {
-    hold(command);
-    return phase_ != Phase::closing;
-  }
   if (phase_ == Phase::unconnected && (command.method != M::connect || pending_->connect_id != 0)) {
     close(Errc::bad_command);
     return false;
@@ -66,30 +57,35 @@ bool Connection::on_command(const protocol::Command& command) {
     case M::send: close(Errc::not_available); break;
     case M::presence:
     case M::presence_stats:
-    case M::history:
-    case M::rpc: reply_error(command.id, Errc::not_available); break;
+    case M::history: reply_error(command.id, Errc::not_available); break;
+    case M::rpc: on_rpc(command); break;
     case M::sub_refresh: reply_error(command.id, Errc::permission_denied); break;
   }
-  return phase_ == Phase::unconnected || phase_ == Phase::connected;
+  // A connect that was refused ends its frame: SDKs send their subscribes behind it in hope, and read the refusal.
+  return phase_ == Phase::connected && !waiting();
 }
 
-void Connection::hold(const protocol::Command& command) {
-  auto& p = *pending_;
-  const std::size_t most = std::max<std::size_t>(kWaitingCommands, limits().channels);
-  if (++p.count > most || p.commands.size() + command.source.size() > kWaitingBytes) {
-    return close(Errc::bad_command);
-  }
-  if (!p.commands.empty()) p.commands += '\n';
-  p.commands += command.source;
-}
-
-// The command that waited has been answered: those behind it go on in their order.
+// The command that waited has been answered: what is behind it goes on in its order. One that never had to wait calls
+// this from within the loop over its frame, where nothing is behind yet.
 void Connection::release() {
   pending_->waiting = false;
-  if (phase_ != Phase::connected) return;
-  const std::string commands = std::exchange(pending_->commands, {});
-  pending_.reset();
-  if (!commands.empty()) on_text(commands);
+  Behind behind = std::exchange(pending_->behind, {});
+  if (phase_ == Phase::connected) {
+    pending_.reset();
+    if (behind.taken < behind.frame.size()) {
+      auto& decoder = worker_.decoder();
+      decoder.go_on(std::string_view(behind.frame).substr(behind.taken), behind.count);
+      take_commands();
+      if (waiting()) {
+        behind.taken = behind.frame.size() - decoder.rest().size();
+        behind.count = decoder.count();
+        pending_->behind = std::move(behind);
+        return;
+      }
+    }
+  }
+  if (!behind.bytes.empty()) take_ws(behind.bytes);
+  if (!waiting()) set_reading(true);
 }
 
 void Connection::reply_error(std::uint32_t id, Errc code) {
@@ -121,7 +117,6 @@ std::uint32_t Connection::ttl_seconds() const {
 }
 
 void Connection::file_under(std::string_view user_id, std::string sid) {
-  unfile();
   user_ = &worker_.users().get(user_id);
   user_next_ = user_->first;
   if (user_next_ != nullptr) user_next_->user_prev_ = this;
@@ -160,8 +155,9 @@ Task<void> Connection::connect_by_store(Worker& worker, std::uint64_t id, std::u
 void Connection::judge(Result<session::Caller> caller, std::uint32_t id) {
   if (caller) return accept(std::move(*caller), id);
   metrics::count<"connects_total">(metrics::Outcome::refused);
-  pending_->waiting = false;
+  const bool waited = std::exchange(pending_->waiting, false);
   refuse_token(id, caller.error());
+  if (waited && phase_ == Phase::unconnected) release();
 }
 
 // A verified caller, or the nobody of insecure mode: filed under its user first, so that an ending finds it from here on.
@@ -170,10 +166,11 @@ void Connection::accept(session::Caller caller, std::uint32_t id) {
   file_under(caller.user_id, caller.sid);
   if (!caller.sid.empty()) {
     if (!services.config.realtime.insecure) expires_at_ = static_cast<std::uint32_t>(caller.claims.exp);
-    services.sessions.seen(caller.sid);
+    services.sessions.seen(caller);
   }
-  if (limits().user_connections != 0 && !anonymous() && user_->connections > limits().user_connections) {
-    return close(Errc::connection_limit);
+  if (limits().user_connections != 0 && !anonymous()) {
+    counted_ = services.user_counts.enter(user_->id, limits().user_connections);
+    if (!counted_) return close(Errc::connection_limit);
   }
   const auto uuid = crypto::random_bytes(16);
   std::memcpy(uuid_.data(), uuid.data(), uuid_.size());
@@ -299,9 +296,9 @@ void Connection::on_refresh(const protocol::Command& command) {
   if (!caller) return refuse_token(command.id, caller.error());
   if (caller->user_id != user_->id) return refuse_token(command.id, fail(Errc::token_foreign));
   // Another session of the same user: the connection now lives and dies with that one.
-  if (caller->sid != sid_) file_under(std::string(caller->user_id), caller->sid);
+  sid_ = caller->sid;
   if (!services.config.realtime.insecure) expires_at_ = static_cast<std::uint32_t>(caller->claims.exp);
-  services.sessions.seen(sid_);
+  services.sessions.seen(*caller);
   protocol::RefreshResult result{.version = services.version, .expires = expires_at_ != 0};
   const auto client = client_id();
   result.client = client;

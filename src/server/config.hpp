@@ -85,8 +85,13 @@ struct SessionKey {
 };
 
 struct SessionConfig {
-  Millis refresh_ttl = std::chrono::hours{24 * 30};  // a session's life
-  std::vector<SessionKey> keys{};                    // the first makes, all verify
+  Millis refresh_ttl = std::chrono::hours{24 * 30};  // a session's life without renewal
+  Millis absolute_ttl = std::chrono::hours{24 * 180};
+  Millis grace = std::chrono::seconds{30};
+  Millis lost_reply_window = std::chrono::hours{24};
+  double jitter = 0.05;
+  std::uint32_t per_user = 50;
+  std::vector<SessionKey> keys{};  // the first makes, all verify
 };
 
 struct SolanaConfig {

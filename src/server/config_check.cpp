@@ -5,6 +5,7 @@
 #include <charconv>
 #include <filesystem>
 
+#include "http/client_ip.hpp"
 #include "server/config_table.hpp"
 #include "server/config_value.hpp"
 
@@ -27,15 +28,6 @@ bool is_ip(const std::string& text, int* bits = nullptr) {
     return true;
   }
   return false;
-}
-
-bool is_network(const std::string& text) {
-  auto slash = text.find('/');
-  int bits = 0;
-  if (!is_ip(text.substr(0, slash), &bits)) return false;
-  unsigned prefix = 0;
-  return slash == std::string::npos ||
-         whole_number(std::string_view(text).substr(slash + 1), static_cast<unsigned>(bits), prefix);
 }
 
 bool only(std::string_view text, std::string_view allowed) {
@@ -105,7 +97,7 @@ void check_http(const Config& c, Reporter& report) {
     }
   }
   for (const std::string& proxy : c.http.trusted_proxies) {
-    if (!is_network(proxy)) {
+    if (!http::TrustedProxies::parse({&proxy, 1})) {
       report.error("http.trusted_proxies", fmt::format("{} is neither an address nor a network", quote(proxy)),
                    "Write \"10.0.0.5\" or \"10.0.0.0/8\".");
     }
@@ -120,6 +112,12 @@ void check_token(const Config& c, Reporter& report) {
   if (c.session.refresh_ttl < c.token.access_ttl) {
     report.error("session.refresh_ttl",
                  fmt::format("{} is less than token.access_ttl, {}", format_duration(c.session.refresh_ttl),
+                             format_duration(c.token.access_ttl)),
+                 "A session must outlive its access tokens.");
+  }
+  if (c.session.absolute_ttl < c.token.access_ttl) {
+    report.error("session.absolute_ttl",
+                 fmt::format("{} is less than token.access_ttl, {}", format_duration(c.session.absolute_ttl),
                              format_duration(c.token.access_ttl)),
                  "A session must outlive its access tokens.");
   }

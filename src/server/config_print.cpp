@@ -39,6 +39,9 @@ std::string limits_of(const Row& row) {
     range([](std::int64_t v) { return format_size(static_cast<std::uint64_t>(v)); });
   }
   if (std::holds_alternative<std::uint32_t*>(slot)) range([](std::int64_t v) { return std::to_string(v); });
+  if (std::holds_alternative<double*>(slot)) {
+    range([](std::int64_t v) { return fmt::format("{}", static_cast<double>(v) / 1000); });
+  }
   if (row.required) out += out.empty() ? "required" : "; required";
   return out;
 }

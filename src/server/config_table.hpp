@@ -16,8 +16,9 @@
 
 namespace gatecast::server {
 
-/// Where a value lives. The type decides the form: uint64 is a size in bytes, uint32 a count, Millis a duration.
-using Slot = std::variant<bool*, std::uint32_t*, std::uint64_t*, Millis*, std::string*, Strings*, Secret*,
+/// Where a value lives. The type decides the form: uint64 is a size in bytes, uint32 a count, double a share, Millis a
+/// duration.
+using Slot = std::variant<bool*, std::uint32_t*, std::uint64_t*, double*, Millis*, std::string*, Strings*, Secret*,
                           std::optional<WallTime>*>;
 
 struct Row {
@@ -25,7 +26,7 @@ struct Row {
   Slot (*at)(Config&, std::size_t i);  // `i`: which table of the array
   std::string_view help;
   std::string_view choices = "";  // "any|off"
-  std::int64_t min = 0;           // milliseconds for durations
+  std::int64_t min = 0;           // milliseconds for durations, thousandths for shares
   std::int64_t max = std::numeric_limits<std::int64_t>::max();
   bool required = false;  // in its table
 };

@@ -132,6 +132,12 @@ TEST(Config, BadFilesAndTheirExactFindings) {
       {"[http]\ntrusted_proxies = [\"10.0.0.0/33\"]\n",
        "error    gatecast.toml:2:1: http.trusted_proxies: \"10.0.0.0/33\" is neither an address nor a network\n"
        "         Write \"10.0.0.5\" or \"10.0.0.0/8\".\n"},
+      {"[http]\ntrusted_proxies = [\"10.0.0.5/8\"]\n",
+       "error    gatecast.toml:2:1: http.trusted_proxies: \"10.0.0.5/8\" is neither an address nor a network\n"
+       "         Write \"10.0.0.5\" or \"10.0.0.0/8\".\n"},
+      {"[realtime]\nshards = 65\n",
+       "error    gatecast.toml:2:1: realtime.shards: 65 is too large: at most 64\n"
+       "         Threads that serve connections; 0: one per core.\n"},
       {"http = 3\n", "error    gatecast.toml:1:1: http: is a table, not a value\n         Write [http]\n"},
       {"[namespace]\nname = \"x\"\n",
        "error    gatecast.toml:1:2: namespace: is a list of tables\n         Write [[namespace]] before each.\n"},

@@ -48,6 +48,19 @@ std::optional<std::int64_t> integer_of(const Raw& raw) {
   return out;
 }
 
+std::optional<double> number_of(const Raw& raw) {
+  if (const auto* number = std::get_if<double>(&raw.value)) return *number;
+  if (const auto integer = integer_of(raw)) return static_cast<double>(*integer);
+  const auto* text = raw.text();
+  if (!raw.from_text || text == nullptr) return std::nullopt;
+  double out = 0;
+  auto [end, ec] = std::from_chars(text->data(), text->data() + text->size(), out, std::chars_format::fixed);
+  if (ec != std::errc{} || end != text->data() + text->size()) return std::nullopt;
+  return out;
+}
+
+std::string format_share(std::int64_t thousandths) { return fmt::format("{}", static_cast<double>(thousandths) / 1000); }
+
 bool is_choice(std::string_view choices, std::string_view value) {
   while (true) {
     auto bar = choices.find('|');
@@ -102,6 +115,16 @@ struct Assign {
     auto problem = range(*value, [](std::int64_t v) { return std::to_string(v); });
     if (problem.empty()) *out = static_cast<std::uint32_t>(*value);
     return problem;
+  }
+  std::string operator()(double* out) const {
+    auto value = number_of(raw);
+    if (!value) return fmt::format("must be a number such as 0.05, is {}", written(raw));
+    // Written so that a NaN is refused too.
+    if (!(*value >= static_cast<double>(row.min) / 1000 && *value <= static_cast<double>(row.max) / 1000)) {
+      return fmt::format("must be from {} to {}, is {}", format_share(row.min), format_share(row.max), written(raw));
+    }
+    *out = *value;
+    return "";
   }
   std::string operator()(std::uint64_t* out) const {
     auto value = integer_of(raw);
@@ -171,6 +194,7 @@ struct Assign {
 struct Show {
   std::string operator()(const bool* v) const { return *v ? "true" : "false"; }
   std::string operator()(const std::uint32_t* v) const { return std::to_string(*v); }
+  std::string operator()(const double* v) const { return fmt::format("{}", *v); }
   std::string operator()(const std::uint64_t* v) const { return quote(format_size(*v)); }
   std::string operator()(const Millis* v) const { return quote(format_duration(*v)); }
   std::string operator()(const std::string* v) const { return quote(*v); }
@@ -186,6 +210,7 @@ struct Show {
 struct TypeName {
   std::string_view operator()(const bool*) const { return "boolean"; }
   std::string_view operator()(const std::uint32_t*) const { return "number"; }
+  std::string_view operator()(const double*) const { return "share"; }
   std::string_view operator()(const std::uint64_t*) const { return "size"; }
   std::string_view operator()(const Millis*) const { return "duration"; }
   std::string_view operator()(const std::string*) const { return "text"; }

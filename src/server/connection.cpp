@@ -9,10 +9,6 @@
 #include "server/forms.hpp"
 
 namespace gatecast::server {
-namespace {
-// A peer that was told to go has this long to answer before TCP is cut.
-constexpr Duration kCloseWait = std::chrono::seconds(5);
-}  // namespace
 
 Connection::Connection(Worker& worker, std::uint64_t id, net::Stream stream, std::string ip, Port port)
     : worker_(worker),
@@ -72,14 +68,24 @@ void Connection::read() {
   // One buffer's worth a turn: the others' bytes and control mail come before this client's next.
   const auto n = stream_.read(worker_.read_buffer());
   if (n == -1) return;
-  if (n <= 0) return bury();
+  if (n == 0) return on_end();
+  if (n < 0) return on_broken();
   metrics::add<"bytes_in_total">(static_cast<std::uint64_t>(n));
   take(worker_.read_buffer().first(static_cast<std::size_t>(n)));
 }
 
+// The peer has finished sending. A WebSocket is over then; an HTTP peer may still wait for its answer (RFC 9112 §9.6).
+void Connection::on_end() {
+  if (phase_ != Phase::http) return on_broken();
+  if (!http_->answering && queued_bytes() == 0) return bury();
+  http_->ended = true;
+  set_reading(false);
+  if (!http_->answering) end_http();
+}
+
 void Connection::take(std::span<char> bytes) {
-  if (phase_ == Phase::http) return take_http({bytes.data(), bytes.size()});
-  take_ws(bytes);
+  if (http_ == nullptr) return take_ws(bytes);
+  if (!http_->last) take_http({bytes.data(), bytes.size()});
 }
 
 void Connection::bury() {
@@ -92,25 +98,30 @@ void Connection::bury() {
   worker_.bury(*this);
 }
 
-void Connection::on_broken() { bury(); }
+void Connection::on_broken() {
+  if (phase_ == Phase::unconnected || phase_ == Phase::connected) note_end(Errc::write_error, 0, "gone");
+  bury();
+}
 
 void Connection::on_slow() {
   metrics::count<"slow_consumers_total">();
   if (phase_ == Phase::http || phase_ == Phase::closing) return bury();
-  log::warn("disconnection", {{"reason", "slow"}, {"ip", ip_}, {"user", user_ ? user_->id : ""}, {"sid", sid_}});
-  begin_closing(info(Errc::slow).close, info(Errc::slow).message, false, false);
+  const auto& slow = info(Errc::slow);
+  note_end(Errc::slow, slow.close, slow.name);
+  begin_closing(slow.close, slow.message, false, false);
 }
 
 void Connection::on_drained() {
+  if (peer_closed_ || (http_ != nullptr && http_->ended)) return bury();
+  if (http_ == nullptr && !deaf_) return;
+  // The answer that ends the connection, or the close frame to a peer whose own could not be read: our half is closed,
+  // and what comes is read and thrown away until the peer closes too, since a close with unread bytes would reset what
+  // it has not read yet.
   if (phase_ == Phase::http) {
-    // A response that ends the connection: our half is closed, the peer's bytes are read until it closes too, since
-    // a close with unread bytes would reset what it has not read yet.
     phase_ = Phase::closing;
-    stream_.finish();
-    deadline_in(std::chrono::seconds(1));
-    return;
+    deadline_in(kCloseWait);
   }
-  if (peer_closed_) bury();
+  stream_.finish();
 }
 
 void Connection::on_gap(std::string_view channel) {
@@ -127,16 +138,17 @@ const hub::Form& Connection::form() const { return json_over_websocket(); }
 void Connection::on_time() {
   switch (phase_) {
     case Phase::http:
+      if (http_->last) break;
       if (http_->answering) return;
       if (http_->parser.started()) return refuse_http(Errc::request_timeout);
       return bury();
     case Phase::unconnected: return close(Errc::stale);
     case Phase::connected: return on_client_time();
-    case Phase::closing:
-      stream_.abort_on_close();
-      return bury();
+    case Phase::closing: break;
     case Phase::buried: return;
   }
+  stream_.abort_on_close();
+  bury();
 }
 
 void Connection::begin_closing(std::uint16_t code, std::string_view reason, bool keep, bool push) {
@@ -155,19 +167,26 @@ void Connection::begin_closing(std::uint16_t code, std::string_view reason, bool
   ws::append_close(frames, code, reason);
   worker_.hub().send(*this, frames);
   pending_.reset();
+  set_reading(true);
   deadline_in(kCloseWait);
 }
 
+void Connection::note_end(Errc counted, std::uint16_t code, std::string_view reason) {
+  metrics::count<"disconnects_total">(counted);
+  log::info("disconnection", {{"code", code}, {"reason", reason}, {"ip", ip_}, {"user", user_ ? user_->id : ""},
+                              {"sid", sid_}});
+}
+
 void Connection::close(std::uint16_t code, std::string_view reason, bool keep) {
+  if (phase_ != Phase::unconnected && phase_ != Phase::connected) return;
+  note_end(Errc::force_disconnect, code, reason);
   begin_closing(code, reason, keep, code >= 3000);
 }
 
 void Connection::close(Errc code, bool keep) {
   if (phase_ != Phase::unconnected && phase_ != Phase::connected) return;
   const auto& i = info(code);
-  metrics::count<"disconnects_total">(code);
-  log::info("disconnection", {{"code", i.close}, {"reason", i.name}, {"ip", ip_}, {"user", user_ ? user_->id : ""},
-                              {"sid", sid_}});
+  note_end(code, i.close, i.name);
   begin_closing(i.close, i.message, keep, i.close >= 3000);
 }
 
@@ -176,9 +195,9 @@ void Connection::mute_ended() { worker_.hub().mute(*this, false); }
 void Connection::close_ended(Errc reason) { close(reason, false); }
 
 void Connection::leave() {
-  if (phase_ == Phase::http) {
+  if (http_ != nullptr) {
     // One that is being answered ends with that answer.
-    if (!http_->answering) bury();
+    if (!http_->answering || phase_ == Phase::closing) bury();
     return;
   }
   close(Errc::shutdown);
@@ -190,6 +209,7 @@ void Connection::unfile() {
   if (user_next_ != nullptr) user_next_->user_prev_ = user_prev_;
   user_next_ = user_prev_ = nullptr;
   --user_->connections;
+  if (std::exchange(counted_, false)) worker_.services().user_counts.leave(user_->id);
   worker_.users().drop_if_unused(*user_);
   user_ = nullptr;
 }

@@ -2,8 +2,9 @@
 //
 // Place: between net (bytes), the codecs (http, ws, protocol) and the hub. Owner: its worker; threads: its shard.
 // A handler that awaits holds the connection's id, never a pointer. Lifetime: buried, then destroyed at the turn's end.
-// Bounds: one request or 64 waiting commands (64 KB) at a time; every phase has a deadline: the request's head, keep-alive,
-// the connect command, pongs, the token's end, the closing handshake.
+// Bounds: one request or one command at a time; behind one that waits the rest of its frame and one read buffer are kept,
+// then nothing is read. Every phase has a deadline: the request's head, keep-alive, the connect command, pongs, the
+// token's end, the closing handshake.
 //
 //   http ── upgrade ──> unconnected ── connect ──> connected ──┐
 //     └──────────────────────┴────────── close ────────────────┴──> closing ──> buried
@@ -60,6 +61,8 @@ class Connection final : public hub::Client, public net::Ready, public net::Time
 
  private:
   friend class Worker;
+  /// A peer that was told to go has this long to answer before TCP is cut.
+  static constexpr Duration kCloseWait = std::chrono::seconds(5);
   enum class Phase : std::uint8_t { http, unconnected, connected, closing, buried };
 
   /// What only exists while the connection speaks HTTP.
@@ -69,13 +72,21 @@ class Connection final : public hub::Client, public net::Ready, public net::Time
     std::string ahead;     // bytes of the next request, read while this one is answered
     bool answering = false;
     bool continued = false;
+    bool ended = false;    // the peer sends no more; what it asked for is still answered
+    bool last = false;     // the answer that ends the connection is queued: what else comes is thrown away
     SteadyTime began{};
+  };
+  /// What was read behind a command that waits.
+  struct Behind {
+    std::string frame;       // its frame's later commands, from `taken` on
+    std::size_t taken = 0;
+    std::size_t count = 0;   // the frame's earlier commands
+    std::string bytes;       // of the socket, behind that frame
   };
   /// What only exists between the upgrade and the connect command's reply, or while a command waits.
   struct Pending {
     std::string token;      // of the upgrade request, or empty
-    std::string commands;   // texts of commands behind a waiting one, one a line
-    std::size_t count = 0;
+    Behind behind;
     std::uint32_t connect_id = 0;
     bool waiting = false;
   };
@@ -91,6 +102,7 @@ class Connection final : public hub::Client, public net::Ready, public net::Time
 
   // Reading (connection.cpp).
   void read();
+  void on_end();
   void take(std::span<char> bytes);
   void watch();
   void set_reading(bool on);
@@ -105,21 +117,24 @@ class Connection final : public hub::Client, public net::Ready, public net::Time
   void refuse_http(Errc code);
   static Task<void> serve(Worker& worker, std::uint64_t id, http::Request request);
   void finish_request(bool head, http::Response response);
+  void end_http();
   Result<void> upgrade(const http::Request& request, const std::string& ip);
 
   // WebSocket (connection_ws.cpp).
   void take_ws(std::span<char> bytes);
   void on_text(std::string_view message);
+  void take_commands();
+  void refuse_frame(const Error& error);
   void on_peer_close(std::uint16_t code);
   void ping();
   void on_client_time();
   void arm();
   void send_text(std::string_view json);
   void begin_closing(std::uint16_t code, std::string_view reason, bool keep, bool push);
+  void note_end(Errc counted, std::uint16_t code, std::string_view reason);
 
   // Commands (commands.cpp).
   bool on_command(const protocol::Command& command);
-  void hold(const protocol::Command& command);
   void release();
   bool waiting() const { return pending_ != nullptr && pending_->waiting; }
   void on_connect(const protocol::Command& command);
@@ -134,6 +149,10 @@ class Connection final : public hub::Client, public net::Ready, public net::Time
   void on_publish(const protocol::Command& command);
   static Task<void> publish(Worker& worker, std::uint64_t id, std::uint32_t command, broker::PublicationRef publication);
   void on_refresh(const protocol::Command& command);
+  void on_rpc(const protocol::Command& command);  // and its two below: rpc.cpp
+  static Task<void> renew(Worker& worker, std::uint64_t id, std::uint32_t command, std::string token,
+                          std::string user_id, std::string ip);
+  void reply_rpc(std::uint32_t id, std::string_view data);
   void reply_error(std::uint32_t id, Errc code);
   void refuse_token(std::uint32_t id, const Error& error);
   bool anonymous() const { return user_ == nullptr || user_->id.empty(); }
@@ -159,6 +178,8 @@ class Connection final : public hub::Client, public net::Ready, public net::Time
   bool writing_ = false;
   bool ping_out_ = false;
   bool peer_closed_ = false;
+  bool counted_ = false;             // in Services::user_counts
+  bool deaf_ = false;                // the peer broke the framing: what else it sends is thrown away
 };
 
 }  // namespace gatecast::server

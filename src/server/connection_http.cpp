@@ -29,13 +29,13 @@ std::string request_id(const Services& services, const http::Request& request, s
 
 void add_cors(http::Response& response, const http::Request& request) {
   response.set("Access-Control-Allow-Origin", request.header("Origin"));
-  response.set("Vary", "Origin");
 }
 
 http::Response preflight(const Services& services, const http::Request& request, const http::Router& router,
                          const http::RouteMatch& match) {
   http::Response response{.status = 204};
   response.set("Allow", match.allow);
+  response.set("Vary", "Origin, Access-Control-Request-Method");
   const auto route = router.route_of(request.header("Access-Control-Request-Method"), request.path);
   const auto origin = request.header("Origin");
   if (route && kRoutes[*route].cors && services.origins.allows(origin, request.header("Host"))) {
@@ -82,6 +82,8 @@ Task<http::Response> route_request(Exchange& exchange) {
     response = co_await handler_of(exchange.route.name)(exchange);
   }
   const auto& request = exchange.request;
+  // Also where no page asks: a cache must not give that answer to one.
+  if (exchange.route.cors) response.set("Vary", "Origin");
   if (exchange.route.cors && !request.header("Origin").empty() &&
       exchange.services().origins.allows(request.header("Origin"), request.header("Host"))) {
     add_cors(response, request);
@@ -93,7 +95,7 @@ Task<http::Response> route_request(Exchange& exchange) {
 
 void Connection::take_http(std::string_view bytes) {
   auto& http = *http_;
-  if (http.answering) {
+  if (http.answering || !http.ahead.empty()) {
     // Pipelined: kept until the answer is out; reading pauses, so this is at most one buffer.
     http.ahead += bytes;
     return set_reading(false);
@@ -188,11 +190,7 @@ void Connection::finish_request(bool head, http::Response response) {
   worker_.hub().send(*this, http::serialize(response, head, http::http_date(now)));
   metrics::observe<"http_seconds">(
       std::chrono::duration<double>(worker_.shard().loop().now() - http_->began).count());
-  if (last) {
-    http_->answering = true;
-    worker_.hub().mute(*this, true);
-    return deadline_in(std::chrono::seconds(5));
-  }
+  if (last || (http_->ended && http_->ahead.empty())) return end_http();
   http_->answering = false;
   deadline_in(limits().idle_time);
   if (http_->ahead.empty()) return set_reading(true);
@@ -204,11 +202,24 @@ void Connection::finish_request(bool head, http::Response response) {
   });
 }
 
+// What is queued is the last this peer gets.
+void Connection::end_http() {
+  http_->answering = http_->last = true;
+  http_->ahead.clear();
+  set_reading(!http_->ended);
+  worker_.hub().mute(*this, true);
+  deadline_in(kCloseWait);
+}
+
 void Connection::take_ahead() {
   if (phase_ != Phase::http || http_->answering) return;
   const std::string ahead = std::exchange(http_->ahead, {});
   take_http(ahead);
-  if (phase_ == Phase::http && !http_->answering) set_reading(true);
+  // Where there is still more, it has a turn of its own again.
+  if (phase_ != Phase::http || http_->answering || !http_->ahead.empty()) return;
+  // A request that was begun and will not be finished.
+  if (http_->ended) return end_http();
+  set_reading(true);
 }
 
 Result<void> Connection::upgrade(const http::Request& request, const std::string& ip) {

@@ -10,12 +10,19 @@ constexpr std::int64_t kExpiredGrace_s = 25;
 }  // namespace
 
 void Connection::take_ws(std::span<char> bytes) {
-  while (phase_ != Phase::buried) {
+  while (phase_ != Phase::buried && !deaf_) {
+    if (waiting()) {
+      // Replies are in the order of their commands: the next one waits as well, and TCP holds up the peer.
+      if (bytes.empty()) return;
+      pending_->behind.bytes.append(bytes.data(), bytes.size());
+      return set_reading(false);
+    }
     auto event = decoder_.next(bytes);
     if (!event) {
       const auto& code = info(event.error().code);
       metrics::count<"refusals_total">(event.error().code);
-      if (phase_ == Phase::closing) return bury();
+      deaf_ = true;
+      if (phase_ == Phase::closing) return;
       log::info("error", {{"reason", code.name}, {"detail", event.error().detail}, {"ip", ip_}});
       return close(event.error().code, false);
     }
@@ -46,17 +53,29 @@ void Connection::on_peer_close(std::uint16_t code) {
     if (queued_bytes() == 0) bury();
     return;
   }
-  metrics::count<"disconnects_total">(Errc::ws_normal);
-  log::debug("disconnection", {{"code", code}, {"reason", "client"}, {"ip", ip_}, {"user", user_ ? user_->id : ""}});
+  note_end(Errc::ws_normal, code, "client");
   begin_closing(code, {}, false, false);
 }
 
 void Connection::on_text(std::string_view message) {
   if (phase_ != Phase::unconnected && phase_ != Phase::connected) return;
-  auto decoded = worker_.decoder().decode(message, [this](const protocol::Command& c) { return on_command(c); });
-  if (decoded || (phase_ != Phase::unconnected && phase_ != Phase::connected)) return;
+  auto& decoder = worker_.decoder();
+  if (auto started = decoder.start(message); !started) return refuse_frame(started.error());
+  take_commands();
+  if (!waiting()) return;
+  pending_->behind.frame = decoder.rest();
+  pending_->behind.count = decoder.count();
+}
+
+// Takes the decoder's commands until one waits or ends the connection, or the frame ends.
+void Connection::take_commands() {
+  auto decoded = worker_.decoder().decode_rest([this](const protocol::Command& c) { return on_command(c); });
+  if (!decoded && (phase_ == Phase::unconnected || phase_ == Phase::connected)) refuse_frame(decoded.error());
+}
+
+void Connection::refuse_frame(const Error& error) {
   metrics::count<"refusals_total">(Errc::bad_command);
-  log::info("error", {{"reason", "bad_command"}, {"detail", decoded.error().detail}, {"ip", ip_}});
+  log::info("error", {{"reason", "bad_command"}, {"detail", error.detail}, {"ip", ip_}});
   close(Errc::bad_command);
 }
 

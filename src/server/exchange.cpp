@@ -25,7 +25,9 @@ constexpr std::array kBindings{
     Binding{"asset", page},                        Binding{"api_lines", api_lines},
     Binding{"api_method", api_method},             Binding{"stats", stats},
     Binding{"metrics", metrics_text},              Binding{"healthz", healthz},
-    Binding{"readyz", readyz},
+    Binding{"readyz", readyz},                     Binding{"auth_refresh", auth_refresh},
+    Binding{"auth_logout_all", auth_logout_all},   Binding{"auth_logout_others", auth_logout_others},
+    Binding{"auth_sessions", auth_sessions},       Binding{"auth_session_end", auth_session_end},
 };
 
 }  // namespace
@@ -47,6 +49,7 @@ http::Response json_response(std::string body, unsigned status) {
   http::Response response{.status = status, .body = std::move(body)};
   response.set("Content-Type", "application/json");
   response.set("Cache-Control", "no-store");
+  response.set("X-Content-Type-Options", "nosniff");
   return response;
 }
 
@@ -98,7 +101,7 @@ Task<Result<session::Caller>> bearer(const Exchange& exchange) {
     caller = co_await sessions.authenticate_at_store(std::string(token));
   }
   if (caller) {
-    sessions.seen(caller->sid);
+    sessions.seen(*caller);
   } else {
     metrics::count<"auth_failures_total">(caller.error().code);
   }

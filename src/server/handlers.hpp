@@ -1,4 +1,4 @@
-// The handlers of the route table, by file: routes_auth.cpp, routes_api.cpp, routes_ops.cpp, routes_pages.cpp.
+// The handlers of the route table, by file: routes_auth.cpp, routes_session.cpp, routes_api.cpp, routes_ops.cpp, routes_pages.cpp.
 #pragma once
 
 #include "server/exchange.hpp"
@@ -11,6 +11,13 @@ Task<http::Response> auth_check(Exchange& exchange);
 Task<http::Response> auth_session(Exchange& exchange);
 Task<http::Response> auth_validate(Exchange& exchange);
 Task<http::Response> auth_logout(Exchange& exchange);
+
+Task<http::Response> auth_refresh(Exchange& exchange);
+Task<http::Response> auth_logout_others(Exchange& exchange);
+Task<http::Response> auth_logout_all(Exchange& exchange);
+Task<http::Response> auth_sessions(Exchange& exchange);
+Task<http::Response> auth_session_end(Exchange& exchange);
+
 Task<http::Response> jwks(Exchange& exchange);
 
 Task<http::Response> api_lines(Exchange& exchange);

@@ -3,6 +3,7 @@
 // POST /api/<method> takes one object, POST /api one `{method, params}` a line. A refusal of the request is
 // `{"error":{code, message}}` with status 200, as those SDKs expect; a refusal of the caller is an HTTP failure.
 #include <array>
+#include <unordered_set>
 
 #include "core/log.hpp"
 #include "metrics/registry.hpp"
@@ -129,29 +130,31 @@ Task<Answer> disconnect(Exchange& exchange, const JsonIn& params) {
 }
 
 struct Counts {
-  std::size_t clients = 0, users = 0, channels = 0, subscriptions = 0;
+  std::size_t clients = 0, channels = 0, subscriptions = 0;
+  std::vector<std::string> users;
 };
 
 Task<Answer> info_of_nodes(Exchange& exchange, const JsonIn&) {
   auto& services = exchange.services();
   Counts sum;
+  std::unordered_set<std::string> users;  // one with two tabs may be on two shards
   for (auto* worker : services.workers) {
     auto here = co_await ask<Counts>(worker->shard(), *worker, [](Worker& w) {
       Counts c;
       w.each_connection([&c](Connection& connection) { c.clients += connection.connected() ? 1 : 0; });
-      c.users = w.users().size();
-      c.channels = w.hub().channel_count();
+      w.users().each([&c](const std::string& id) { c.users.push_back(id); });
+      c.channels = w.hub().home_count();
       c.subscriptions = w.hub().subscription_count();
       return c;
     });
     sum.clients += here.clients;
-    sum.users += here.users;
+    users.insert(here.users.begin(), here.users.end());
     sum.channels += here.channels;
     sum.subscriptions += here.subscriptions;
   }
   JsonOut node;
   node.text("uid", services.node).text("name", "gatecast").text("version", services.version);
-  node.number("num_clients", sum.clients).number("num_users", sum.users).number("num_channels", sum.channels);
+  node.number("num_clients", sum.clients).number("num_users", users.size()).number("num_channels", sum.channels);
   node.number("num_subs", sum.subscriptions);
   node.number("uptime", std::chrono::floor<std::chrono::seconds>(services.clock.wall() - services.started).count());
   co_return JsonOut().raw("nodes", "[" + node.done() + "]").done();

@@ -6,26 +6,11 @@
 #include "server/handlers.hpp"
 #include "server/json_in.hpp"
 #include "server/json_out.hpp"
+#include "server/session_json.hpp"
 #include "token/inspect.hpp"
 
 namespace gatecast::server {
 namespace {
-
-Result<JsonIn> body_of(const Exchange& exchange) {
-  const auto type = exchange.request.header("Content-Type");
-  if (!type.empty() && !http::iequals(type.substr(0, 16), "application/json")) {
-    return fail(Errc::content_type, std::string(type.substr(0, 64)));
-  }
-  return JsonIn::parse(exchange.request.body);
-}
-
-JsonOut user_json(const store::UserRow& user, std::string_view address) {
-  JsonOut out;
-  out.text("id", user.id).text_if("wallet", address).text_if("nickname", user.nickname);
-  out.text_if("avatar", user.avatar).boolean("isCreator", user.is_creator).boolean("isVerified", user.is_verified);
-  out.text("ref_code", user.ref_code);
-  return out;
-}
 
 void add_expiry(JsonOut& out, std::int64_t exp, WallTime now) {
   out.number("expiresIn", std::max<std::int64_t>(exp - unix_seconds(now), 0));
@@ -119,12 +104,7 @@ Task<http::Response> wallet_signin(Exchange& exchange) {
   metrics::count<"signins_total">(metrics::Outcome::ok);
   log::info("signin", {{"user", tokens->user.id}, {"sid", tokens->session.sid}, {"how", tokens->session.how},
                        {"ip", exchange.ip}, {"request", exchange.request_id}});
-  JsonOut out;
-  out.boolean("success", true).text("token", tokens->access).number("expiresIn", tokens->expires_in);
-  out.text("expiresAt", format_rfc3339(tokens->expires_at));
-  out.object("session", JsonOut().text("id", tokens->session.sid));
-  out.object("user", user_json(tokens->user, tokens->address));
-  co_return json_response(out.done());
+  co_return json_response(tokens_json(*tokens).done());
 }
 
 Task<http::Response> auth_check(Exchange& exchange) {
@@ -144,13 +124,9 @@ Task<http::Response> auth_session(Exchange& exchange) {
   if (!caller) co_return failure(exchange, caller.error());
   auto view = co_await exchange.services().sessions.session(*caller);
   if (!view) co_return failure(exchange, view.error());
-  const auto& row = view->session;
-  JsonOut session;
-  session.text("id", row.sid).text("createdAt", format_rfc3339(row.created_at));
-  session.text("lastSeenAt", format_rfc3339(row.last_seen_at)).text("expiresAt", format_rfc3339(row.expires_at));
-  session.text("how", row.how).text("ip", row.ip).text("userAgent", row.user_agent);
   JsonOut out;
-  out.boolean("success", true).object("session", session).object("user", user_json(view->user, view->subject));
+  out.boolean("success", true).object("session", session_json(view->session));
+  out.object("user", user_json(view->user, view->subject));
   co_return json_response(out.done());
 }
 

@@ -1,4 +1,6 @@
 // The operators' port: health, counters.
+#include <unordered_set>
+
 #include "core/log.hpp"
 #include "core/time_text.hpp"
 #include "metrics/registry.hpp"
@@ -13,7 +15,7 @@ constexpr std::size_t kChannelsListed = 100;
 
 struct ShardView {
   std::size_t connections = 0;
-  std::size_t users = 0;
+  std::vector<std::string> users;
   std::size_t subscriptions = 0;
   std::vector<std::pair<std::string, std::size_t>> channels;
 };
@@ -21,7 +23,7 @@ struct ShardView {
 ShardView look(Worker& worker) {
   ShardView view;
   worker.each_connection([&view](Connection& c) { view.connections += c.connected() ? 1 : 0; });
-  view.users = worker.users().size();
+  worker.users().each([&view](const std::string& id) { view.users.push_back(id); });
   view.subscriptions = worker.hub().subscription_count();
   worker.hub().each_channel([&view](const std::string& name, std::size_t n) { view.channels.emplace_back(name, n); });
   // The fullest channels are what one looks for; the rest would make the answer unbounded.
@@ -47,10 +49,11 @@ Task<http::Response> stats(Exchange& exchange) {
   auto& services = exchange.services();
   ShardView sum;
   std::map<std::string, std::size_t> channels;
+  std::unordered_set<std::string> users;  // one with two tabs may be on two shards
   for (auto* worker : services.workers) {
     auto view = co_await ask<ShardView>(worker->shard(), *worker, [](Worker& w) { return look(w); });
     sum.connections += view.connections;
-    sum.users += view.users;
+    users.insert(view.users.begin(), view.users.end());
     sum.subscriptions += view.subscriptions;
     for (const auto& [name, n] : view.channels) channels[name] += n;
   }
@@ -69,7 +72,7 @@ Task<http::Response> stats(Exchange& exchange) {
     if (sample.first == "ok") connects += static_cast<std::uint64_t>(sample.value);
   }
   out.number("totalConnections", connects).number("activeConnections", sum.connections);
-  out.number("users", sum.users).number("subscriptions", sum.subscriptions);
+  out.number("users", users.size()).number("subscriptions", sum.subscriptions);
   out.number("totalMessages", messages).number("messagesSent", whole("messages_out_total"));
   out.number("publications", whole("publications_total")).number("deliveries", whole("deliveries_total"));
   out.number("authFailures", whole("auth_failures_total")).number("errors", whole("refusals_total"));

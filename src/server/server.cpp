@@ -4,6 +4,7 @@
 #include "server/config_keys.hpp"
 #include "server/connection.hpp"
 #include "server/exchange.hpp"
+#include "server/json_out.hpp"
 
 namespace gatecast::server {
 namespace {
@@ -30,8 +31,28 @@ session::SessionOptions session_options(const Config& config) {
   options.solana.statement = solana.statement;
   options.claims = session::ClaimsProfile::from_name(config.token.claims).value_or(options.claims);
   options.access_ttl = whole_seconds(config.token.access_ttl);
-  options.session_ttl = whole_seconds(config.session.refresh_ttl);
+  options.absolute_ttl = whole_seconds(config.session.absolute_ttl);
+  options.rotation = {.grace = config.session.grace,
+                      .lost_reply_window = config.session.lost_reply_window,
+                      .refresh_ttl = config.session.refresh_ttl};
+  options.jitter = config.session.jitter;
+  options.per_user = config.session.per_user;
   return options;
+}
+
+/// Tells a user on the personal channel that one of the sessions was ended because a copied token was used.
+void tell_of_reuse(Worker& worker, const session::Ending& ending) {
+  auto publication = std::make_shared<broker::Publication>();
+  publication->channel = personal_channel(ending.user_id);
+  publication->data = JsonOut()
+                          .object("gatecast", JsonOut()
+                                                  .text("type", "session.ended")
+                                                  .text("reason", info(ending.reason).name)
+                                                  .text("session", ending.sid))
+                          .done();
+  spawn([](Worker& w, broker::PublicationRef told) -> Task<void> {
+    static_cast<void>((co_await w.hub().publish(std::move(told))).has_value());
+  }(worker, std::move(publication)));
 }
 
 void add_routes(Services& services) {
@@ -114,6 +135,9 @@ Result<void> Server::wire() {
       worker->shard().post_control([&w = *worker, ending, since] {
         w.end_session(ending.user_id, ending.sid, ending.reason, since);
       });
+    }
+    if (ending.reason == Errc::refresh_reuse) {
+      workers_[0]->shard().post_control([&w = *workers_[0], ending] { tell_of_reuse(w, ending); });
     }
   });
   return {};

@@ -16,6 +16,7 @@
 #include "net/shard.hpp"
 #include "server/config.hpp"
 #include "server/namespaces.hpp"
+#include "server/user_counts.hpp"
 #include "session/sessions.hpp"
 #include "store/store.hpp"
 
@@ -39,6 +40,7 @@ struct Services {
   http::Router public_routes;
   http::Router ops_routes;
   std::vector<Worker*> workers{};
+  UserCounts user_counts{};
   WallTime started{};
   std::atomic<bool> ready{false};
   std::atomic<bool> draining{false};

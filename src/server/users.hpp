@@ -27,6 +27,11 @@ class Users {
   User* find(std::string_view id) const;
   void drop_if_unused(User& user);
   std::size_t size() const { return users_.size(); }
+  /// Calls `fn` for the id of everyone connected here.
+  template <class F>
+  void each(F fn) const {
+    for (const auto& user : users_) fn(user->id);
+  }
 
  private:
   struct ById {

@@ -11,6 +11,8 @@ namespace {
 
 // A storm of connects must not keep a shard from its other work.
 constexpr int kAcceptsATurn = 64;
+// Without a descriptor to spare the waiting peer cannot even be refused: until one may be free nobody is accepted.
+constexpr Duration kExhaustedRest = std::chrono::milliseconds(100);
 
 hub::Hub::Limits hub_limits(const LimitsConfig& limits) {
   // The personal channel does not count against what a client may ask for.
@@ -29,10 +31,24 @@ void Listener::on_ready(std::uint32_t) {
     if (exhausted) {
       metrics::count<"connections_refused_total">(Errc::overloaded);
       log::error("error", {{"reason", "out of descriptors"}, {"port", port_ == Port::public_ ? "public" : "ops"}});
+      return rest();
     }
     if (!accepted.fd) return;
     worker_.accept(std::move(accepted), port_);
   }
+}
+
+Listener::~Listener() {
+  if (resting_ != 0) worker_.shard().loop().cancel(resting_);
+}
+
+// The listener stays ready as long as someone waits: watched on, it would keep the shard busy with nothing.
+void Listener::rest() {
+  worker_.shard().loop().unwatch(fd());
+  resting_ = worker_.shard().loop().after(kExhaustedRest, [this] {
+    resting_ = 0;
+    if (!worker_.shard().loop().watch(fd(), EPOLLIN, this)) rest();
+  });
 }
 
 Worker::Worker(net::Shard& shard, hub::Mesh& mesh, Services& services)
@@ -40,7 +56,7 @@ Worker::Worker(net::Shard& shard, hub::Mesh& mesh, Services& services)
       services_(services),
       hub_(shard.index(), mesh, hub_limits(services.config.limits), services.clock),
       // An SDK that comes back sends connect and every subscribe in one frame.
-      decoder_(1 + services.config.limits.channels),
+      decoder_(std::max<std::size_t>(protocol::kMaxCommandsPerFrame, 1 + services.config.limits.channels)),
       ws_limits_{.message_bytes = static_cast<std::uint32_t>(services.config.limits.message_bytes)},
       read_buffer_(std::make_unique<char[]>(kReadBytes)) {}
 
@@ -126,17 +142,18 @@ bool Worker::flush() {
 void Worker::report_hub_stats() {
   const auto& now = hub_.stats();
   if (now.writes == reported_.writes && now.publications == reported_.publications &&
-      hub_.subscription_count() == reported_subscriptions_) {
+      hub_.subscription_count() == reported_subscriptions_ && hub_.home_count() == reported_channels_) {
     return;
   }
   metrics::add<"publications_total">(now.publications - reported_.publications);
   metrics::add<"deliveries_total">(now.deliveries - reported_.deliveries);
   metrics::add<"bytes_out_total">(now.bytes_out - reported_.bytes_out);
   metrics::add<"mailbox_full_total">(now.gapped - reported_.gapped);
-  metrics::gauge_set<"channels_open">(static_cast<std::int64_t>(hub_.channel_count()));
+  metrics::gauge_set<"channels_open">(static_cast<std::int64_t>(hub_.home_count()));
   metrics::gauge_set<"subscriptions_open">(static_cast<std::int64_t>(hub_.subscription_count()));
   reported_ = now;
   reported_subscriptions_ = hub_.subscription_count();
+  reported_channels_ = hub_.home_count();
 }
 
 }  // namespace gatecast::server

@@ -26,13 +26,17 @@ struct Services;
 class Listener final : public net::Ready {
  public:
   Listener(class Worker& worker, net::Fd fd, Port port) : worker_(worker), fd_(std::move(fd)), port_(port) {}
+  ~Listener();
   void on_ready(std::uint32_t events) override;
   int fd() const { return fd_.get(); }
 
  private:
+  void rest();
+
   class Worker& worker_;
   net::Fd fd_;
   const Port port_;
+  Loop::TimerId resting_ = 0;
 };
 
 class Worker final : public net::Turns {
@@ -94,6 +98,7 @@ class Worker final : public net::Turns {
   std::vector<SteadyTime> endings_;  // of this turn, until their close frames are sent
   hub::HubStats reported_;
   std::size_t reported_subscriptions_ = 0;
+  std::size_t reported_channels_ = 0;
 };
 
 }  // namespace gatecast::server

@@ -22,6 +22,13 @@ class LogStore final : public store::Store {
   void put(std::uint64_t seq) { rows[seq] = {.seq = seq, .kind = "session_ended", .subject = std::to_string(seq)}; }
 
   Task<Result<store::SignedIn>> sign_in(store::SignIn) override { co_return Errc::internal; }
+  Task<Result<store::Renewed>> renew(store::Renewal) override { co_return Errc::internal; }
+  Task<Result<void>> keep(std::vector<std::pair<std::string, std::uint64_t>>) override { co_return Result<void>{}; }
+  Task<Result<std::vector<store::SessionRow>>> sessions_of(std::string, WallTime) override { co_return Errc::internal; }
+  Task<Result<std::vector<store::SessionRow>>> end_sessions(std::string, std::string, Errc, WallTime,
+                                                            std::string) override {
+    co_return Errc::internal;
+  }
   Task<Result<store::SessionView>> session(std::string) override { co_return Errc::internal; }
   Task<Result<store::Ended>> end_session(std::string, Errc, WallTime, std::string) override {
     co_return Errc::internal;

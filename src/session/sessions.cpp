@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "crypto/random.hpp"
-#include "metrics/registry.hpp"
 
 namespace gatecast::session {
 namespace {
@@ -14,6 +13,8 @@ constexpr std::size_t kRefCodeChars = 8;
 constexpr std::size_t kUserAgentBytesMax = 256;
 // Longer ones were never given out, so they are not looked up.
 constexpr std::size_t kRefCodeBytesMax = 64;
+// What the audit of a refusal keeps of an address that may be anything.
+constexpr std::size_t kNotedAddressBytesMax = 64;
 
 /// At most `bytes` of a text, not ending within a character.
 std::string cut(std::string_view text, std::size_t bytes) {
@@ -30,20 +31,25 @@ Error unavailable(const Error& cause) {
 
 Result<std::unique_ptr<Sessions>> Sessions::make(SessionOptions options, const SessionKeyList& keys, Parts parts) {
   if (Result<void> checked = check_solana_sign_in(options.solana); !checked.has_value()) return checked.error();
-  if (options.access_ttl.count() <= 0 || options.session_ttl < options.access_ttl) {
+  if (options.access_ttl.count() <= 0 || options.rotation.refresh_ttl < options.access_ttl ||
+      options.absolute_ttl < options.access_ttl) {
     return fail(Errc::config_invalid, "token.access_ttl must be positive and not longer than the session");
   }
   Result<SidKeys> sids = SidKeys::make(keys);
   if (!sids.has_value()) return sids.error();
   Result<NonceKeys> nonces = NonceKeys::make(keys);
   if (!nonces.has_value()) return nonces.error();
-  return std::unique_ptr<Sessions>(new Sessions(std::move(options), std::move(*sids), std::move(*nonces), parts));
+  Result<RefreshKeys> refresh = RefreshKeys::make(keys);
+  if (!refresh.has_value()) return refresh.error();
+  return std::unique_ptr<Sessions>(
+      new Sessions(std::move(options), std::move(*sids), std::move(*nonces), std::move(*refresh), parts));
 }
 
-Sessions::Sessions(SessionOptions options, SidKeys sids, NonceKeys nonces, Parts parts)
+Sessions::Sessions(SessionOptions options, SidKeys sids, NonceKeys nonces, RefreshKeys refresh, Parts parts)
     : options_(std::move(options)),
       sids_(std::move(sids)),
       nonces_(std::move(nonces)),
+      refresh_(std::move(refresh)),
       store_(parts.store),
       clock_(parts.clock),
       issuer_(parts.issuer),
@@ -62,7 +68,7 @@ Result<Challenge> Sessions::challenge(const ChallengeRequest& request) {
 
 Task<Result<Tokens>> Sessions::sign_in_wallet(WalletSignIn proof, ClientInfo client) {
   const std::string ip = client.ip;
-  const std::string address = cut(proof.address, identity::kMinMessageBytes);
+  const std::string address = cut(proof.address, kNotedAddressBytesMax);
   Result<Tokens> tokens = co_await try_sign_in(std::move(proof), std::move(client));
   if (tokens.has_value()) {
     Stats::add(stats_.sign_ins);
@@ -90,14 +96,23 @@ Task<Result<Tokens>> Sessions::try_sign_in(WalletSignIn proof, ClientInfo client
       nonces_.open(claim->nonce, {Purpose::signin, kChainSolana, claim->address, claim->domain}, now);
   if (!nonce.has_value()) co_return nonce.error();
 
+  const std::string secret = RefreshKeys::new_secret();
   Result<store::SignedIn> made =
-      co_await store_sign_in(std::move(*claim), *nonce, std::move(proof.ref_code), std::move(client), now);
+      co_await store_sign_in(std::move(*claim), *nonce, std::move(proof.ref_code), std::move(client), secret, now);
   if (!made.has_value()) co_return made.error();
-  co_return tokens_for(std::move(*made), address, now);
+  const SteadyTime committed = clock_.steady();
+  for (const store::SessionRow& ended : made->ended) spread(ended, committed);
+  co_return mint({.user = std::move(made->user),
+                  .session = std::move(made->session),
+                  .address = address,
+                  .secret = secret,
+                  .created = made->created},
+                 now);
 }
 
 Task<Result<store::SignedIn>> Sessions::store_sign_in(identity::WalletClaim claim, OpenedNonce nonce,
-                                                      std::string ref_code, ClientInfo client, WallTime now) {
+                                                      std::string ref_code, ClientInfo client, std::string secret,
+                                                      WallTime now) {
   store::SignIn request;
   request.nonce = std::move(claim.nonce);
   request.nonce_expires = nonce.expires;
@@ -113,32 +128,14 @@ Task<Result<store::SignedIn>> Sessions::store_sign_in(identity::WalletClaim clai
   request.session.user_agent = cut(client.user_agent, kUserAgentBytesMax);
   request.session.created_at = now;
   request.session.last_seen_at = now;
-  request.session.expires_at = std::chrono::floor<std::chrono::seconds>(now) + options_.session_ttl;
+  const auto second = std::chrono::floor<std::chrono::seconds>(now);
+  request.session.absolute_expires_at = second + options_.absolute_ttl;
+  const auto refresh_ttl = std::chrono::floor<std::chrono::seconds>(options_.rotation.refresh_ttl);
+  request.session.expires_at = std::min<WallTime>(second + refresh_ttl, request.session.absolute_expires_at);
+  request.secret_hash = RefreshKeys::hash(secret);
+  request.sessions_max = options_.per_user;
   request.sid_for = [this](std::string_view user_id) { return sids_.issue(user_id); };
   co_return co_await store_.sign_in(std::move(request));
-}
-
-Result<Tokens> Sessions::tokens_for(store::SignedIn made, std::string address, WallTime now) const {
-  const std::int64_t issued = unix_seconds(now);
-  const std::int64_t expires = std::min(issued + options_.access_ttl.count(), unix_seconds(made.session.expires_at));
-  const token::Claims claims{.iss = verifier_.policy().issuer,
-                             .aud = {verifier_.policy().audience},
-                             .exp = expires,
-                             .iat = issued,
-                             .sub = made.user.id,
-                             .sid = made.session.sid,
-                             .jti = crypto::uuid_v4(),
-                             .gen = made.session.gen,
-                             .extra_json = options_.claims.extra_json(made.user, address)};
-  Result<std::string> access = issuer_.mint(claims);
-  if (!access.has_value()) return access.error();
-  return Tokens{.access = std::move(*access),
-                .expires_in = expires - issued,
-                .expires_at = from_unix_seconds(expires),
-                .user = std::move(made.user),
-                .session = std::move(made.session),
-                .address = std::move(address),
-                .created = made.created};
 }
 
 Result<Caller> Sessions::verify(std::string_view access_token) const {
@@ -203,34 +200,11 @@ Task<Result<store::SessionView>> Sessions::session(Caller caller) {
   co_return co_await store_.session(std::move(caller.sid));
 }
 
-Task<Result<store::Ended>> Sessions::end(std::string sid, Errc reason, std::string ip) {
-  if (!SidKeys::well_formed(sid)) co_return fail(Errc::session_unknown, "form");
-  Result<store::Ended> ended = co_await store_.end_session(std::move(sid), reason, clock_.wall(), std::move(ip));
-  if (!ended.has_value()) co_return ended;
-  const SteadyTime committed = clock_.steady();
-  const store::SessionRow& row = ended->session;
-  const Ending ending{row.sid, row.user_id, row.end_reason.value_or(reason)};
-  if (learn(ending, row.ended_at.value_or(clock_.wall())) == RevocationIndex::Added::added) {
-    tell(ending);
-    const Duration took = clock_.steady() - committed;
-    stats_.revoked(took);
-    metrics::observe<"revocation_seconds">(std::chrono::duration<double>(took).count());
-  }
-  co_return ended;
-}
-
-RevocationIndex::Added Sessions::learn(const Ending& ending, WallTime ended_at) {
-  return index_.add(ending.sid, ending.reason, ended_at, clock_.wall());
-}
-
-void Sessions::tell(const Ending& ending) {
-  stats_.ended(ending.reason);
-  metrics::count<"sessions_ended_total">(ending.reason);
-  for (const auto& callback : on_ended_) callback(ending);
-}
-
-void Sessions::seen(std::string_view sid) {
-  if (!last_seen_.note(sid, clock_.wall())) Stats::add(stats_.seen_dropped);
+void Sessions::seen(const Caller& caller) {
+  const WallTime now = clock_.wall();
+  if (!last_seen_.note(caller.sid, now)) Stats::add(stats_.seen_dropped);
+  if (!shows_kept(caller.claims.iat, now, options_.rotation.grace)) return;
+  if (!kept_.note(caller.sid, caller.claims.gen)) Stats::add(stats_.seen_dropped);
 }
 
 Duration Sessions::out_of_touch() const {

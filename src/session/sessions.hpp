@@ -17,10 +17,13 @@
 #include "session/challenge.hpp"
 #include "session/claims_profile.hpp"
 #include "session/control_reader.hpp"
+#include "session/kept_notes.hpp"
 #include "session/last_seen.hpp"
 #include "session/periodic.hpp"
+#include "session/refresh_token.hpp"
 #include "session/refusal_notes.hpp"
 #include "session/revocation_index.hpp"
+#include "session/rotation.hpp"
 #include "session/sid.hpp"
 #include "session/stats.hpp"
 #include "store/store.hpp"
@@ -53,6 +56,8 @@ struct Tokens {
   std::string access;
   std::int64_t expires_in = 0;  // seconds
   WallTime expires_at{};
+  std::string refresh;
+  WallTime refresh_expires_at{};
   store::UserRow user;
   store::SessionRow session;
   std::string address;
@@ -69,7 +74,11 @@ struct SessionOptions {
   SolanaSignIn solana{};
   ClaimsProfile claims = ClaimsProfile::standard();
   std::chrono::seconds access_ttl{1800};
-  std::chrono::seconds session_ttl{std::chrono::days{180}};  // from sign-in to the end of the session
+  std::chrono::seconds absolute_ttl{std::chrono::days{180}};  // no renewal carries a session beyond it
+  RotationRules rotation{};                                   // with the life of a session that is not renewed
+  double jitter = 0;            // the share of an access token's life that is cut off at random, at most
+  std::uint32_t per_user = 50;  // sessions; the oldest over it end with a sign-in (0: no limit)
+  Duration fresh_signin = std::chrono::minutes{5};  // for ending other sessions
   std::size_t revocations_max = 1'000'000;
   Duration upkeep_every = std::chrono::seconds{5};  // control log, last_seen, audit of refusals
   Duration prune_every = std::chrono::seconds{60};  // used nonces, old audit rows
@@ -93,6 +102,11 @@ class Sessions {
   /// Verifies the proof, opens the nonce, and in one transaction consumes it and makes the session.
   Task<Result<Tokens>> sign_in_wallet(WalletSignIn proof, ClientInfo client);
 
+  /// The next access token and the refresh token to go on with, by the table of session/rotation.hpp. `user_id`, where
+  /// given, is whose session it must be (token_foreign). Errors: refresh_invalid, the reason of the session's end,
+  /// refresh_reuse where this ended it.
+  Task<Result<Tokens>> renew(std::string refresh_token, ClientInfo client, std::string user_id = {});
+
   /// Signature, claims, session id, revocation index. `temporarily_unavailable` where the index cannot say.
   Result<Caller> authenticate(std::string_view access_token) const;
   /// The same, and asks the store where the index cannot say.
@@ -103,11 +117,20 @@ class Sessions {
   Task<Result<store::SessionView>> session(Caller caller);
   /// Store, then index, then on_ended; of a session that has ended already, reason and time are those of then.
   Task<Result<store::Ended>> end(std::string sid, Errc reason, std::string ip);
+  /// Ends all sessions of the user but `keep_sid`; gives how many. Each is told as by `end`.
+  Task<Result<std::size_t>> end_others(std::string user_id, std::string keep_sid, std::string ip);
+  Task<Result<std::size_t>> end_all(std::string user_id, std::string ip);
+  /// Ends a session of the caller's own user. Error: not_found.
+  Task<Result<void>> end_own(std::string user_id, std::string sid, std::string ip);
+  /// The user's standing sessions, the newest first.
+  Task<Result<std::vector<store::SessionRow>>> list(std::string user_id);
+  /// Error: fresh_signin_required where the caller's session was made too long ago.
+  Task<Result<void>> require_fresh(Caller caller);
   /// Called on the thread that learns of an ending, when the index knows it, once each; it must not block.
   void on_ended(std::function<void(const Ending&)> callback) { on_ended_.push_back(std::move(callback)); }
 
-  /// Notes that the session was used; written every few seconds.
-  void seen(std::string_view sid);
+  /// Notes that the session was used, and what its token shows of the refresh token; written every few seconds.
+  void seen(const Caller& caller);
   /// Fills the index from the store and begins the upkeep on this loop. Until it has succeeded the index decides
   /// nothing.
   Task<Result<void>> load();
@@ -120,12 +143,24 @@ class Sessions {
   Duration out_of_touch() const;
 
  private:
-  Sessions(SessionOptions options, SidKeys sids, NonceKeys nonces, Parts parts);
+  Sessions(SessionOptions options, SidKeys sids, NonceKeys nonces, RefreshKeys refresh, Parts parts);
 
   Result<Caller> verify(std::string_view access_token) const;
-  Result<Tokens> tokens_for(store::SignedIn made, std::string address, WallTime now) const;
+  /// What is minted: for whom, for which session, and the secret of its refresh token.
+  struct Minting {
+    store::UserRow user;
+    store::SessionRow session;
+    std::string address;
+    std::string secret;
+    bool created = false;
+  };
+  Result<Tokens> mint(Minting what, WallTime now) const;
+  std::int64_t access_life() const;
+  Task<Result<Tokens>> try_renew(std::string refresh_token, ClientInfo client, std::string user_id);
+  Task<Result<std::size_t>> end_many(std::string user_id, std::string keep_sid, std::string ip);
+  void spread(const store::SessionRow& ended, SteadyTime committed);
   Task<Result<store::SignedIn>> store_sign_in(identity::WalletClaim claim, OpenedNonce nonce, std::string ref_code,
-                                              ClientInfo client, WallTime now);
+                                              ClientInfo client, std::string secret, WallTime now);
   Task<Result<Tokens>> try_sign_in(WalletSignIn proof, ClientInfo client);
   Task<Result<void>> ask_store(std::string sid, std::string user_id);
   RevocationIndex::Added learn(const Ending& ending, WallTime ended_at);
@@ -139,6 +174,7 @@ class Sessions {
   const SessionOptions options_;
   const SidKeys sids_;
   const NonceKeys nonces_;
+  const RefreshKeys refresh_;
   store::Store& store_;
   const Clock& clock_;
   const token::Issuer& issuer_;
@@ -147,6 +183,7 @@ class Sessions {
   RevocationIndex index_;
   ControlReader control_;
   LastSeen last_seen_;
+  KeptNotes kept_;
   RefusalNotes refusals_;
   std::vector<std::function<void(const Ending&)>> on_ended_;
   std::atomic<std::int64_t> in_touch_ns_;  // steady time of the last good read of the control log

@@ -157,12 +157,12 @@ TEST_F(SessionsTest, LastSeenIsWrittenWithinOneTickAndOnDrain) {
   };
   clock_.advance(2s);
   const WallTime used = clock_.wall();
-  sessions_->seen(first.session.sid);
+  sessions_->seen(*sessions_->authenticate(first.access));
   EXPECT_NE(last_seen(first), used);
   loop_.advance(5s);
   EXPECT_TRUE(settles([&] { return last_seen(first) == used; }));
   EXPECT_NE(last_seen(second), clock_.wall());
-  sessions_->seen(second.session.sid);
+  sessions_->seen(*sessions_->authenticate(second.access));
   loop_.run(drained(*sessions_));
   EXPECT_EQ(last_seen(second), clock_.wall());
 }
@@ -223,7 +223,7 @@ TEST_F(SessionsTest, OptionsThatCannotWorkAreRefused) {
   options.solana.policy.domains.clear();
   EXPECT_EQ(code(Sessions::make(options, kKeys, parts)), Errc::config_invalid);
   options = default_options();
-  options.session_ttl = 60s;
+  options.rotation.refresh_ttl = 60s;
   EXPECT_EQ(code(Sessions::make(options, kKeys, parts)), Errc::config_invalid);
 }
 

@@ -62,6 +62,15 @@ Task<void> Sessions::write_notes() {
       last_seen_.put_back(seen);
     }
   }
+  const KeptNotes::Kept kept = kept_.pending();
+  if (!kept.empty()) {
+    Result<void> written = co_await store_.keep(kept);
+    if (written.has_value()) {
+      kept_.forget(kept);
+    } else {
+      report("kept_failed", written.error());
+    }
+  }
   const std::vector<store::AuditRow> rows = refusals_.take();
   if (!rows.empty()) {
     Result<void> written = co_await store_.audit(rows);

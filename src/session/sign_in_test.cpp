@@ -17,7 +17,9 @@ TEST_F(SessionsTest, FirstSignInMakesUserAndSession) {
   EXPECT_EQ(tokens.session.ip, "192.0.2.7");
   EXPECT_EQ(tokens.session.user_agent, "test/1.0");
   EXPECT_EQ(tokens.session.how, "solana");
-  EXPECT_EQ(tokens.session.expires_at, clock_.wall() + std::chrono::days{180});
+  EXPECT_EQ(tokens.session.expires_at, clock_.wall() + std::chrono::days{30});
+  EXPECT_EQ(tokens.session.absolute_expires_at, clock_.wall() + std::chrono::days{180});
+  EXPECT_EQ(tokens.refresh_expires_at, tokens.session.expires_at);
   EXPECT_EQ(sessions_->stats().sign_ins.load(), 1U);
   EXPECT_EQ(sessions_->stats().users_created.load(), 1U);
 
@@ -133,7 +135,7 @@ TEST_F(SessionsTest, ABlockedUserCannotSignIn) {
 
 TEST_F(SessionsTest, AnAccessTokenEndsWithItsSession) {
   SessionOptions options = default_options();
-  options.session_ttl = 1800s;
+  options.rotation.refresh_ttl = 1800s;
   auto sessions = make(options);
   clock_.advance(700ms);
   Result<Tokens> tokens = loop_.run(sessions->sign_in_wallet(proof(wallet_), kClient));

@@ -24,6 +24,8 @@ class StorePlace {
   virtual ~StorePlace() = default;
   /// A store on this place's data: the same data each time.
   virtual std::unique_ptr<Store> open() = 0;
+  /// The store's clock; it starts at kContractStart.
+  virtual ManualClock& clock() = 0;
   virtual void block_user(const std::string& user_id) = 0;
   virtual std::vector<AuditRow> audit_rows() = 0;
 };

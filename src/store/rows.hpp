@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "core/clock.hpp"
 #include "schema/codes.hpp"
@@ -44,8 +45,32 @@ struct SessionRow {
   WallTime last_seen_at{};
   WallTime expires_at{};
   std::uint64_t gen = 1;
+  WallTime absolute_expires_at{};  // no renewal moves expires_at beyond it
   std::optional<WallTime> ended_at{};
   std::optional<Errc> end_reason{};
+};
+
+/// What a renewal is decided by: the part of a session's row that renewals read and write.
+struct RotationRow {
+  std::uint64_t gen = 1;
+  std::uint64_t kept_gen = 0;  // the newest generation its client is known to hold
+  WallTime rotated_at{};       // the store's clock
+  WallTime expires_at{};
+  WallTime absolute_expires_at{};
+  std::optional<Errc> end_reason{};  // where ended
+  bool blocked = false;              // its user
+};
+
+/// What becomes of a renewal.
+struct RotationDecision {
+  enum class Kind : std::uint8_t { refuse, repeat, rotate, end };
+  Kind kind = Kind::refuse;
+  Errc reason = Errc::internal;  // refuse, end
+  std::uint64_t gen = 0;         // repeat, rotate: the generation answered with
+  std::uint64_t kept_gen = 0;    // repeat, rotate: to be noted in the row
+  WallTime expires_at{};         // rotate: the session's new end
+  std::string_view audit{};      // kind of the audit row, where there is one
+  bool operator==(const RotationDecision&) const = default;
 };
 
 /// One ending, in commit order. Control rows only say what to read again; they carry no authority.
@@ -60,7 +85,8 @@ struct ControlRow {
 
 struct AuditRow {
   WallTime at{};
-  std::string kind{};  // "signin", "signout", "operator", "ended" (by a limit or a rule), "refusal"
+  std::string kind{};  // "signin", "signout", "operator", "ended" (by a limit or a rule), "refusal",
+                       // "renewal_repeated", "store_rewound"
   std::string user_id{};
   std::string sid{};
   std::string ip{};

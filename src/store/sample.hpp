@@ -29,6 +29,8 @@ inline SignIn make_sign_in(const std::string& subject, const std::string& tag) {
   request.session.created_at = kContractStart;
   request.session.last_seen_at = kContractStart;
   request.session.expires_at = kContractStart + std::chrono::days(30);
+  request.session.absolute_expires_at = kContractStart + std::chrono::days(180);
+  request.secret_hash = "secret of " + tag;
   request.sid_for = [tag](std::string_view user_id) { return "sid-" + tag + "/" + std::string(user_id); };
   return request;
 }

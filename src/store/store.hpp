@@ -26,6 +26,8 @@ struct SignIn {
   std::string identity_id;
   std::string ref_code{};  // of the referrer; unknown or empty: none
   SessionRow session;     // without sid and user_id
+  std::string secret_hash{};         // SHA-256 of the session's secret; empty: the session cannot be renewed
+  std::uint32_t sessions_max = 0;    // sessions the user may have; the oldest over it end (0: no limit)
   /// Gives the session id for a user; called once, on the store's thread, must not block.
   std::function<std::string(std::string_view user_id)> sid_for;
 };
@@ -33,7 +35,8 @@ struct SignIn {
 struct SignedIn {
   UserRow user;
   SessionRow session;
-  bool created = false;  // the user is new
+  bool created = false;             // the user is new
+  std::vector<SessionRow> ended{};  // sessions over the limit, by session_limit
 };
 
 struct SessionView {
@@ -48,6 +51,21 @@ struct Ended {
   std::uint64_t control_seq = 0;
 };
 
+/// A renewal whose token's mac has been verified.
+struct Renewal {
+  std::string sid;
+  std::string secret_hash;        // SHA-256 of the secret presented
+  std::uint64_t kept_gen = 0;     // a generation known to be kept and perhaps not yet noted in the row (0: none)
+  std::string ip{};
+  /// Judges the row as it stands; called once an attempt, on the store's thread, must not block. `now`: the store's.
+  std::function<RotationDecision(const RotationRow& row, WallTime now)> decide;
+};
+
+struct Renewed {
+  RotationDecision decision;
+  SessionView view;  // after the decision; where it was `end`, with reason and time
+};
+
 class Store {
  public:
   virtual ~Store() = default;
@@ -55,6 +73,19 @@ class Store {
   /// Consumes the nonce, finds or makes the user, makes the session, writes audit: one transaction.
   /// Errors: nonce_used, user_blocked; both leave nothing behind but nonce_used's audit row is the caller's.
   virtual Task<Result<SignedIn>> sign_in(SignIn request) = 0;
+  /// Applies the decision to the session's row in one transaction: a conditional update, which reads and decides again
+  /// where the row has changed meanwhile. `end` writes control row and audit row as `end_session` does.
+  /// Errors: session_unknown; refresh_invalid where the secret is another or the session has none.
+  virtual Task<Result<Renewed>> renew(Renewal request) = 0;
+  /// Notes generations as kept, never backwards, in one transaction.
+  virtual Task<Result<void>> keep(std::vector<std::pair<std::string, std::uint64_t>> kept) = 0;
+  /// Sessions of the user that have not ended and do not expire by `now`, the newest first, at most 1000.
+  virtual Task<Result<std::vector<SessionRow>>> sessions_of(std::string user_id, WallTime now) = 0;
+  /// Ends every session of the user but `keep_sid` (empty: none is kept) and raises the user's session_epoch, in one
+  /// transaction; each gets its control row and audit row. Gives those that ended now. A sign-in or renewal is either
+  /// before and ends, or after: then it is a new session, or refused.
+  virtual Task<Result<std::vector<SessionRow>>> end_sessions(std::string user_id, std::string keep_sid, Errc reason,
+                                                             WallTime at, std::string ip) = 0;
   /// Error: session_unknown.
   virtual Task<Result<SessionView>> session(std::string sid) = 0;
   /// Ends the session and writes its control row and audit row in one transaction. Idempotent. Error: session_unknown.

@@ -15,11 +15,13 @@ export class RawSocket {
   readonly socket: Socket
   received = Buffer.alloc(0)
   closed = false
+  /** Why the connection broke, such as ECONNRESET; empty where it ended in order. */
+  broken = ''
 
   private constructor(socket: Socket) {
     this.socket = socket
     socket.on('data', (bytes) => (this.received = Buffer.concat([this.received, bytes])))
-    socket.on('error', () => {})
+    socket.on('error', (error: NodeJS.ErrnoException) => (this.broken = error.code ?? error.message))
     socket.on('end', () => (this.closed = true))
     socket.on('close', () => (this.closed = true))
   }

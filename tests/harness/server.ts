@@ -170,7 +170,8 @@ function baseConfig(dir: string, port: number, opsPort: number, apiKey: string):
       audience: 'tests',
       key: [{ kid: 't1', algorithm: 'EdDSA', file: path.join(dir, 'token.pem') }],
     },
-    session: { key: [{ id: 's1', secret: randomBytes(32).toString('base64'), secret_encoding: 'base64' }] },
+    // No jitter: tests know how long a token lives.
+    session: { jitter: 0, key: [{ id: 's1', secret: randomBytes(32).toString('base64'), secret_encoding: 'base64' }] },
     signin: { solana: { enabled: true, domain: [`localhost:${port}`], uri: [`http://localhost:${port}`] } },
     realtime: { shards: 2 },
     namespace: [

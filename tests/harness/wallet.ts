@@ -54,6 +54,8 @@ export interface Tokens {
   token: string
   expiresIn: number
   expiresAt: string
+  refreshToken: string
+  refreshExpiresAt: string
   session: { id: string }
   user: { id: string; wallet: string }
 }

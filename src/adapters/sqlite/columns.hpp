@@ -15,8 +15,8 @@ inline constexpr int kUserColumnCount = 10;
 
 #define GATECAST_SESSION_COLUMNS                                                               \
   "s.sid, s.user_id, s.identity_id, s.how, s.ip, s.user_agent, s.created_at, s.last_seen_at, " \
-  "s.expires_at, s.gen, s.ended_at, s.end_reason"
-inline constexpr int kSessionColumnCount = 12;
+  "s.expires_at, s.gen, s.absolute_expires_at, s.ended_at, s.end_reason"
+inline constexpr int kSessionColumnCount = 13;
 
 /// The reason of an ending. A name that this program does not know was written by a newer one: the session stays ended.
 inline Errc reason_from(const std::string& name) { return errc_from_name(name).value_or(Errc::ended_by_operator); }
@@ -48,9 +48,10 @@ inline store::SessionRow session_from(const Query& row, int at) {
   session.last_seen_at = row.time(at + 7);
   session.expires_at = row.time(at + 8);
   session.gen = row.count(at + 9);
-  if (!row.is_null(at + 10)) {
-    session.ended_at = row.time(at + 10);
-    session.end_reason = reason_from(row.text(at + 11));
+  session.absolute_expires_at = row.time(at + 10);
+  if (!row.is_null(at + 11)) {
+    session.ended_at = row.time(at + 11);
+    session.end_reason = reason_from(row.text(at + 12));
   }
   return session;
 }

@@ -59,7 +59,8 @@ Result<std::vector<ControlRow>> control_rows(Query query) {
 
 }  // namespace
 
-Result<Ended> end_session(Database& db, const std::string& sid, Errc reason, WallTime at, const std::string& ip) {
+Result<Ended> end_session(Database& db, const std::string& sid, Errc reason, WallTime at, const std::string& ip,
+                          const std::string& detail) {
   Result<Ended> found = find(db, sid);
   if (!found || found->session.ended_at) return found;
 
@@ -77,7 +78,8 @@ Result<Ended> end_session(Database& db, const std::string& sid, Errc reason, Wal
                                    .user_id = session.user_id,
                                    .sid = sid,
                                    .ip = ip,
-                                   .code = std::string(name)});
+                                   .code = std::string(name),
+                                   .detail = detail});
   if (!audited) return audited.error();
   session.ended_at = at;
   session.end_reason = reason;

@@ -83,7 +83,20 @@ CREATE TABLE audit (
 CREATE INDEX audit_by_time ON audit (at);
 )sql";
 
-constexpr std::array<const char*, 1> kMigrations{kFirst};
+// Renewal. Sessions from before have no secret, so they live to their end and cannot be renewed. Ending and counting a
+// user's sessions read the standing ones only, so the index holds only these.
+constexpr const char* kRenewal = R"sql(
+ALTER TABLE sessions ADD COLUMN secret_hash BLOB;
+ALTER TABLE sessions ADD COLUMN kept_gen INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE sessions ADD COLUMN rotated_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE sessions ADD COLUMN absolute_expires_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE sessions ADD COLUMN renewed_ip TEXT NOT NULL DEFAULT '';
+UPDATE sessions SET rotated_at = created_at, absolute_expires_at = expires_at, renewed_ip = ip;
+DROP INDEX sessions_by_user;
+CREATE INDEX sessions_standing ON sessions (user_id, created_at) WHERE ended_at IS NULL;
+)sql";
+
+constexpr std::array<const char*, 2> kMigrations{kFirst, kRenewal};
 
 Result<std::int64_t> number_of(Database& db, std::string_view sql) {
   Query query = db.select(sql);

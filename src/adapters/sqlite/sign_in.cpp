@@ -65,19 +65,22 @@ Result<Owner> make_owner(Database& db, const SignIn& request) {
   return owner;
 }
 
-Result<void> insert_session(Database& db, const store::SessionRow& s) {
+Result<void> insert_session(Database& db, const store::SessionRow& s, const std::string& secret_hash, WallTime now) {
+  std::optional<std::string> secret;
+  if (!secret_hash.empty()) secret = secret_hash;
   auto inserted = db.run(
-      "INSERT INTO sessions (sid, user_id, identity_id, how, ip, user_agent, created_at, last_seen_at, expires_at, gen)"
-      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      "INSERT INTO sessions (sid, user_id, identity_id, how, ip, user_agent, created_at, last_seen_at, expires_at, gen,"
+      " absolute_expires_at, secret_hash, rotated_at, renewed_ip)"
+      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, CAST(? AS BLOB), ?, ?)",
       s.sid, s.user_id, s.identity_id, s.how, s.ip, s.user_agent, s.created_at, s.last_seen_at, s.expires_at,
-      static_cast<std::int64_t>(s.gen));
+      static_cast<std::int64_t>(s.gen), s.absolute_expires_at, secret, now, s.ip);
   if (!inserted) return inserted.error();
   return audit(db, {{.at = s.created_at, .kind = "signin", .user_id = s.user_id, .sid = s.sid, .ip = s.ip}});
 }
 
 }  // namespace
 
-Result<SignedIn> sign_in(Database& db, const SignIn& request) {
+Result<SignedIn> sign_in(Database& db, const SignIn& request, WallTime now) {
   auto consumed = db.run("INSERT INTO used_nonces (nonce, expires) VALUES (?, ?) ON CONFLICT (nonce) DO NOTHING",
                          request.nonce, request.nonce_expires);
   if (!consumed) return consumed.error();
@@ -90,13 +93,17 @@ Result<SignedIn> sign_in(Database& db, const SignIn& request) {
   if (!owner) return owner.error();
   if (owner->user.blocked) return fail(Errc::user_blocked);
 
-  SignedIn done{.user = std::move(owner->user), .session = request.session, .created = created};
+  SignedIn done{.user = std::move(owner->user), .session = request.session, .created = created, .ended = {}};
   done.session.sid = request.sid_for(done.user.id);
   done.session.user_id = done.user.id;
   done.session.identity_id = std::move(owner->identity_id);
   done.session.ended_at.reset();
   done.session.end_reason.reset();
-  if (auto made = insert_session(db, done.session); !made) return made.error();
+  if (auto made = insert_session(db, done.session, request.secret_hash, now); !made) return made.error();
+  if (request.sessions_max == 0) return done;
+  auto ended = end_over_limit(db, done.user.id, request.sessions_max, now, done.session.ip);
+  if (!ended) return ended.error();
+  done.ended = std::move(*ended);
   return done;
 }
 

@@ -50,7 +50,7 @@ inline std::string first_value(Database& db, std::string_view sql) {
 class SqlitePlace final : public store::StorePlace {
  public:
   std::unique_ptr<store::Store> open() override {
-    auto opened = SqliteStore::open(folder_.database());
+    auto opened = SqliteStore::open(folder_.database(), {.clock = &clock_});
     if (!opened) {
       ADD_FAILURE() << opened.error().detail;
       return nullptr;
@@ -78,8 +78,11 @@ class SqlitePlace final : public store::StorePlace {
     return rows;
   }
 
+  ManualClock& clock() override { return clock_; }
+
  private:
   TestFolder folder_;
+  ManualClock clock_;
 };
 
 }  // namespace gatecast::sqlite

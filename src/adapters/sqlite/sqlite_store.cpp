@@ -24,11 +24,17 @@ void begin_thread(const char* name) {
   pthread_setname_np(pthread_self(), name);
 }
 
+const Clock& system_clock() {
+  static const SystemClock clock;
+  return clock;
+}
+
 }  // namespace
 
 struct SqliteStore::Workers {
   Workers(Database write_db, Database read_db, const Options& options)
-      : writes(options.queue_ops),
+      : clock(options.clock != nullptr ? *options.clock : system_clock()),
+        writes(options.queue_ops),
         reads(options.queue_ops),
         group(std::move(write_db), options.group_ops, options.group_work),
         reader_db(std::move(read_db)) {}
@@ -46,6 +52,7 @@ struct SqliteStore::Workers {
     }
   }
 
+  const Clock& clock;
   OperationQueue writes;
   OperationQueue reads;
   GroupCommit group;
@@ -96,8 +103,32 @@ Stats SqliteStore::stats() const {
 }
 
 Task<Result<store::SignedIn>> SqliteStore::sign_in(store::SignIn request) {
-  co_return co_await submit<store::SignedIn>(workers_->writes,
-                                             [&request](Database& db) { return sqlite::sign_in(db, request); });
+  co_return co_await submit<store::SignedIn>(workers_->writes, [this, &request](Database& db) {
+    return sqlite::sign_in(db, request, workers_->clock.wall());
+  });
+}
+
+Task<Result<store::Renewed>> SqliteStore::renew(store::Renewal request) {
+  co_return co_await submit<store::Renewed>(workers_->writes, [this, &request](Database& db) {
+    return sqlite::renew(db, request, workers_->clock.wall());
+  });
+}
+
+Task<Result<void>> SqliteStore::keep(std::vector<std::pair<std::string, std::uint64_t>> kept) {
+  co_return co_await submit<void>(workers_->writes, [&kept](Database& db) { return sqlite::keep(db, kept); });
+}
+
+Task<Result<std::vector<store::SessionRow>>> SqliteStore::sessions_of(std::string user_id, WallTime now) {
+  co_return co_await submit<std::vector<store::SessionRow>>(
+      workers_->reads, [&user_id, now](Database& db) { return sqlite::sessions_of(db, user_id, now); });
+}
+
+Task<Result<std::vector<store::SessionRow>>> SqliteStore::end_sessions(std::string user_id, std::string keep_sid,
+                                                                       Errc reason, WallTime at, std::string ip) {
+  co_return co_await submit<std::vector<store::SessionRow>>(
+      workers_->writes, [&user_id, &keep_sid, reason, at, &ip](Database& db) {
+        return sqlite::end_sessions(db, user_id, keep_sid, reason, at, ip);
+      });
 }
 
 Task<Result<store::SessionView>> SqliteStore::session(std::string sid) {

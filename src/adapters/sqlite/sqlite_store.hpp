@@ -24,6 +24,7 @@ struct Options {
       5};  // work in one commit, checked between operations: bounds what the first waits
   std::chrono::milliseconds busy_timeout{5000};  // how long another program (a backup, a shell) may hold the file
   std::string vfs{};                             // a registered SQLite VFS; empty: SQLite's own
+  const Clock* clock = nullptr;                  // the store's; null: the system's
 };
 
 /// Figures since the store was opened.
@@ -51,6 +52,11 @@ class SqliteStore final : public store::Store {
   Stats stats() const;
 
   Task<Result<store::SignedIn>> sign_in(store::SignIn request) override;
+  Task<Result<store::Renewed>> renew(store::Renewal request) override;
+  Task<Result<void>> keep(std::vector<std::pair<std::string, std::uint64_t>> kept) override;
+  Task<Result<std::vector<store::SessionRow>>> sessions_of(std::string user_id, WallTime now) override;
+  Task<Result<std::vector<store::SessionRow>>> end_sessions(std::string user_id, std::string keep_sid, Errc reason,
+                                                            WallTime at, std::string ip) override;
   Task<Result<store::SessionView>> session(std::string sid) override;
   Task<Result<store::Ended>> end_session(std::string sid, Errc reason, WallTime at, std::string ip) override;
   Task<Result<std::vector<store::ControlRow>>> control_log(std::uint64_t after, std::uint32_t limit) override;

@@ -179,8 +179,8 @@ TEST_F(SqliteStoreTest, ANewerSchemaIsRefusedByName) {
   }
   const Error refused = refused_open();
   EXPECT_EQ(refused.code, Errc::store_failed);
-  EXPECT_NE(refused.detail.find("schema version 2"), std::string::npos) << refused.detail;
-  EXPECT_NE(refused.detail.find("up to 1"), std::string::npos) << refused.detail;
+  EXPECT_NE(refused.detail.find("schema version 3"), std::string::npos) << refused.detail;
+  EXPECT_NE(refused.detail.find("up to 2"), std::string::npos) << refused.detail;
 }
 
 TEST_F(SqliteStoreTest, AnotherProgramsDatabaseIsLeftAlone) {
@@ -217,6 +217,28 @@ TEST_F(SqliteStoreTest, AReasonOfANewerProgramStaysAnEnding) {
   ASSERT_TRUE(db.run("UPDATE control_log SET reason = 'of_the_future'"));
   EXPECT_EQ(loop_.run(store->session(sid))->session.end_reason, Errc::ended_by_operator);
   EXPECT_EQ(loop_.run(store->control_log(0, 10))->at(0).reason, Errc::ended_by_operator);
+}
+
+TEST_F(SqliteStoreTest, SessionsFromBeforeRenewalLiveOnAndCannotRenew) {
+  std::filesystem::create_directory(folder_.path() + "/data");
+  {
+    Database db = look_into(folder_.database());
+    ASSERT_TRUE(migrate(db, folder_.database(), migrations().first(1)));
+    ASSERT_TRUE(db.exec("INSERT INTO users VALUES ('u', '', '', 0, 0, 0, 'r', NULL, 0, 5);"
+                        "INSERT INTO sessions VALUES ('sid', 'u', 'i', 'solana', '192.0.2.1', '', 5, 5, 7000, 1, NULL,"
+                        " NULL)"));
+  }
+  auto store = open();
+  auto view = loop_.run(store->session("sid"));
+  ASSERT_TRUE(view.has_value()) << view.error().detail;
+  EXPECT_EQ(view->session.expires_at, from_unix_ms(7000));
+  EXPECT_EQ(view->session.absolute_expires_at, from_unix_ms(7000));
+  EXPECT_FALSE(view->session.ended_at.has_value());
+  store::Renewal request{.sid = "sid", .secret_hash = "", .decide = [](const auto&, WallTime) {
+                           return store::RotationDecision{};
+                         }};
+  EXPECT_EQ(loop_.run(store->renew(request)).error().code, Errc::refresh_invalid);
+  EXPECT_EQ(loop_.run(store->end_sessions("u", "", Errc::signed_out, from_unix_ms(6000), ""))->size(), 1U);
 }
 
 TEST_F(SqliteStoreTest, MigrationsRunOnceInOrderAndAllOrNone) {

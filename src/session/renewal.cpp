@@ -1,0 +1,153 @@
+// What Sessions mints, renews and ends.
+#include <algorithm>
+#include <cstring>
+
+#include "crypto/random.hpp"
+#include "metrics/registry.hpp"
+#include "session/sessions.hpp"
+
+namespace gatecast::session {
+
+/// The life of the next access token: cut by chance, so that clients that came together do not renew together.
+std::int64_t Sessions::access_life() const {
+  std::uint32_t chance = 0;
+  const std::string bytes = crypto::random_bytes(sizeof chance);
+  std::memcpy(&chance, bytes.data(), sizeof chance);
+  const double cut = options_.jitter * static_cast<double>(options_.access_ttl.count()) * (chance / 4294967296.0);
+  return std::max<std::int64_t>(1, options_.access_ttl.count() - static_cast<std::int64_t>(cut));
+}
+
+Result<Tokens> Sessions::mint(Minting what, WallTime now) const {
+  const std::int64_t issued = unix_seconds(now);
+  const std::int64_t expires = std::min(issued + access_life(), unix_seconds(what.session.expires_at));
+  const token::Claims claims{.iss = verifier_.policy().issuer,
+                             .aud = {verifier_.policy().audience},
+                             .exp = expires,
+                             .iat = issued,
+                             .sub = what.user.id,
+                             .sid = what.session.sid,
+                             .jti = crypto::uuid_v4(),
+                             .gen = what.session.gen,
+                             .extra_json = options_.claims.extra_json(what.user, what.address)};
+  Result<std::string> access = issuer_.mint(claims);
+  if (!access.has_value()) return access.error();
+  return Tokens{.access = std::move(*access),
+                .expires_in = expires - issued,
+                .expires_at = from_unix_seconds(expires),
+                .refresh = refresh_.write(what.session.sid, what.session.gen, what.secret),
+                .refresh_expires_at = what.session.expires_at,
+                .user = std::move(what.user),
+                .session = std::move(what.session),
+                .address = std::move(what.address),
+                .created = what.created};
+}
+
+Task<Result<Tokens>> Sessions::renew(std::string refresh_token, ClientInfo client, std::string user_id) {
+  const std::string ip = client.ip;
+  Result<Tokens> tokens = co_await try_renew(std::move(refresh_token), std::move(client), std::move(user_id));
+  if (!tokens.has_value()) {
+    stats_.refused(tokens.error().code);
+    refusals_.note(tokens.error().code, ip, "renewal", clock_.wall());
+  }
+  co_return tokens;
+}
+
+Task<Result<Tokens>> Sessions::try_renew(std::string refresh_token, ClientInfo client, std::string user_id) {
+  Result<RefreshToken> shown = refresh_.open(refresh_token);
+  if (!shown.has_value()) co_return shown.error();
+  if (!user_id.empty() && !sids_.verify(shown->sid, user_id)) co_return fail(Errc::token_foreign, "refresh token");
+
+  // The access token counts from before the commit: one whose session ends right after it dies with what the index
+  // keeps of that ending.
+  const WallTime now = clock_.wall();
+  store::Renewal request;
+  request.sid = shown->sid;
+  request.secret_hash = RefreshKeys::hash(shown->secret);
+  request.kept_gen = kept_.known(shown->sid);
+  request.ip = std::move(client.ip);
+  request.decide = [presented = shown->generation, rules = options_.rotation](
+                       const store::RotationRow& row, WallTime at) { return decide(row, presented, at, rules); };
+  Result<store::Renewed> renewed = co_await store_.renew(std::move(request));
+  if (!renewed.has_value()) co_return renewed.error();
+
+  using Kind = store::RotationDecision::Kind;
+  const store::RotationDecision& decision = renewed->decision;
+  if (decision.kind == Kind::refuse) co_return fail(decision.reason, "session of the refresh token");
+  store::SessionView& view = renewed->view;
+  if (decision.kind == Kind::end) {
+    spread(view.session, clock_.steady());
+    co_return fail(decision.reason, fmt::format("generation {} of {}", shown->generation, view.session.gen));
+  }
+  co_return mint({.user = std::move(view.user),
+                  .session = std::move(view.session),
+                  .address = std::move(view.subject),
+                  .secret = std::move(shown->secret)},
+                 now);
+}
+
+/// An ending that this process has committed: the index first, then everyone who asked to be told.
+void Sessions::spread(const store::SessionRow& ended, SteadyTime committed) {
+  const Ending ending{ended.sid, ended.user_id, ended.end_reason.value_or(Errc::signed_out)};
+  if (learn(ending, ended.ended_at.value_or(clock_.wall())) != RevocationIndex::Added::added) return;
+  tell(ending);
+  const Duration took = clock_.steady() - committed;
+  stats_.revoked(took);
+  metrics::observe<"revocation_seconds">(std::chrono::duration<double>(took).count());
+}
+
+RevocationIndex::Added Sessions::learn(const Ending& ending, WallTime ended_at) {
+  return index_.add(ending.sid, ending.reason, ended_at, clock_.wall());
+}
+
+void Sessions::tell(const Ending& ending) {
+  stats_.ended(ending.reason);
+  metrics::count<"sessions_ended_total">(ending.reason);
+  for (const auto& callback : on_ended_) callback(ending);
+}
+
+Task<Result<store::Ended>> Sessions::end(std::string sid, Errc reason, std::string ip) {
+  if (!SidKeys::well_formed(sid)) co_return fail(Errc::session_unknown, "form");
+  Result<store::Ended> ended = co_await store_.end_session(std::move(sid), reason, clock_.wall(), std::move(ip));
+  if (ended.has_value()) spread(ended->session, clock_.steady());
+  co_return ended;
+}
+
+Task<Result<std::size_t>> Sessions::end_others(std::string user_id, std::string keep_sid, std::string ip) {
+  if (keep_sid.empty()) co_return fail(Errc::session_unknown, "none to keep");
+  co_return co_await end_many(std::move(user_id), std::move(keep_sid), std::move(ip));
+}
+
+Task<Result<std::size_t>> Sessions::end_all(std::string user_id, std::string ip) {
+  co_return co_await end_many(std::move(user_id), {}, std::move(ip));
+}
+
+Task<Result<std::size_t>> Sessions::end_many(std::string user_id, std::string keep_sid, std::string ip) {
+  auto ended = co_await store_.end_sessions(std::move(user_id), std::move(keep_sid), Errc::signed_out, clock_.wall(),
+                                            std::move(ip));
+  if (!ended.has_value()) co_return ended.error();
+  const SteadyTime committed = clock_.steady();
+  for (const store::SessionRow& row : *ended) spread(row, committed);
+  co_return ended->size();
+}
+
+Task<Result<void>> Sessions::end_own(std::string user_id, std::string sid, std::string ip) {
+  // The id says whose it is, so others' sessions look like none.
+  if (!sids_.verify(sid, user_id)) co_return fail(Errc::not_found, "no session of this user");
+  Result<store::Ended> ended = co_await end(std::move(sid), Errc::signed_out, std::move(ip));
+  if (ended.has_value()) co_return Result<void>{};
+  if (ended.error().code == Errc::session_unknown) co_return fail(Errc::not_found, "session");
+  co_return ended.error();
+}
+
+Task<Result<std::vector<store::SessionRow>>> Sessions::list(std::string user_id) {
+  co_return co_await store_.sessions_of(std::move(user_id), clock_.wall());
+}
+
+Task<Result<void>> Sessions::require_fresh(Caller caller) {
+  Result<store::SessionView> view = co_await store_.session(std::move(caller.sid));
+  if (!view.has_value()) co_return view.error();
+  if (clock_.wall() - view->session.created_at > options_.fresh_signin) co_return fail(Errc::fresh_signin_required);
+  co_return Result<void>{};
+}
+
+}  // namespace gatecast::session
