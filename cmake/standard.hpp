@@ -1,5 +1,7 @@
 // Precompiled for every target: standard headers and fmt. Not a place for our own headers.
 #pragma once
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -26,5 +28,3 @@
 #include <utility>
 #include <variant>
 #include <vector>
-
-#include <fmt/format.h>

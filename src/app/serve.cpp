@@ -18,7 +18,8 @@ int refuse(const Error& error) {
   const auto& code = info(error.code);
   log::error("start", {{"reason", code.name}, {"detail", error.detail}});
   log::close_log();
-  fmt::print(stderr, "gatecast: {}{}{}\n  {}\n", code.message, error.detail.empty() ? "" : ": ", error.detail, code.cure);
+  fmt::print(stderr, "gatecast: {}{}{}\n  {}\n", code.message, error.detail.empty() ? "" : ": ", error.detail,
+             code.cure);
   return 1;
 }
 
@@ -68,8 +69,7 @@ int serve(server::Loaded loaded) {
   auto store = sqlite::SqliteStore::open(config.store.path);
   if (!store) return refuse(store.error());
   SystemClock clock;
-  auto server = server::Server::make(
-      {.config = config, .clock = clock, .store = **store, .version = GATECAST_VERSION});
+  auto server = server::Server::make({.config = config, .clock = clock, .store = **store, .version = GATECAST_VERSION});
   if (!server) return refuse(server.error());
   if (auto started = (*server)->start(); !started) return refuse(started.error());
   log::info("start", {{"version", GATECAST_VERSION}, {"http", config.http.address}, {"ops", config.ops.address}});

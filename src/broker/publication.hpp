@@ -1,7 +1,7 @@
 // A publication: one message of a channel, immutable once made, shared by shards.
 //
-// Place: made where it enters (server API, client command), numbered by the channel's home, read by every shard that has
-// subscribers. Threads: any, it never changes after it is shared. Bounds: the frame limit bounds `data`.
+// Place: made where it enters (server API, client command), numbered by the channel's home, read by every shard that
+// has subscribers. Threads: any, it never changes after it is shared. Bounds: the frame limit bounds `data`.
 #pragma once
 
 #include <cstdint>
@@ -18,10 +18,10 @@ struct StreamPosition {
 
 struct Publication {
   std::string channel;
-  std::string data;           // JSON text, one line
-  std::string user{};         // who published: user and connection; empty where the back end did
+  std::string data;    // JSON text, one line
+  std::string user{};  // who published: user and connection; empty where the back end did
   std::string client{};
-  std::uint64_t offset = 0;   // 0: the channel keeps no history
+  std::uint64_t offset = 0;  // 0: the channel keeps no history
 };
 
 using PublicationRef = std::shared_ptr<const Publication>;

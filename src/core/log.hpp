@@ -34,17 +34,25 @@ struct Field {
 };
 
 void write(Level level, std::string_view event, std::initializer_list<Field> fields = {});
-inline void debug(std::string_view event, std::initializer_list<Field> fields = {}) { write(Level::debug, event, fields); }
-inline void info(std::string_view event, std::initializer_list<Field> fields = {}) { write(Level::info, event, fields); }
-inline void warn(std::string_view event, std::initializer_list<Field> fields = {}) { write(Level::warn, event, fields); }
-inline void error(std::string_view event, std::initializer_list<Field> fields = {}) { write(Level::error, event, fields); }
+inline void debug(std::string_view event, std::initializer_list<Field> fields = {}) {
+  write(Level::debug, event, fields);
+}
+inline void info(std::string_view event, std::initializer_list<Field> fields = {}) {
+  write(Level::info, event, fields);
+}
+inline void warn(std::string_view event, std::initializer_list<Field> fields = {}) {
+  write(Level::warn, event, fields);
+}
+inline void error(std::string_view event, std::initializer_list<Field> fields = {}) {
+  write(Level::error, event, fields);
+}
 
 struct Options {
-  std::string dir{};        // daily files ws-YYYY-MM-DD.log; empty: none
-  bool json = true;         // form of the files
+  std::string dir{};  // daily files ws-YYYY-MM-DD.log; empty: none
+  bool json = true;   // form of the files
   Level level = Level::info;
   unsigned retention_days = 14;
-  bool terminal = true;     // readable lines (or JSON where stdout is no terminal) on stdout
+  bool terminal = true;  // readable lines (or JSON where stdout is no terminal) on stdout
 };
 
 /// Opens the log; until then lines go to stderr as text. Returns false and says why in `problem` where the folder

@@ -136,8 +136,7 @@ template <class T>
 class Resume {
  public:
   Resume(Loop* loop, std::coroutine_handle<> who, std::optional<T>* slot) : loop_(loop), who_(who), slot_(slot) {}
-  Resume(Resume&& o) noexcept
-      : loop_(std::exchange(o.loop_, nullptr)), who_(o.who_), slot_(o.slot_) {}
+  Resume(Resume&& o) noexcept : loop_(std::exchange(o.loop_, nullptr)), who_(o.who_), slot_(o.slot_) {}
   Resume& operator=(Resume&& o) noexcept {
     loop_ = std::exchange(o.loop_, nullptr);
     who_ = o.who_;

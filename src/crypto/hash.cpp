@@ -28,15 +28,9 @@ class Hash {
  public:
   explicit Hash(HashKind kind) : kind_(kind) {
     switch (kind) {
-      case HashKind::sha256:
-        SHA256_Init(&small_);
-        break;
-      case HashKind::sha384:
-        SHA384_Init(&large_);
-        break;
-      case HashKind::sha512:
-        SHA512_Init(&large_);
-        break;
+      case HashKind::sha256: SHA256_Init(&small_); break;
+      case HashKind::sha384: SHA384_Init(&large_); break;
+      case HashKind::sha512: SHA512_Init(&large_); break;
     }
   }
   Hash(const Hash& other) : kind_(other.kind_) {
@@ -51,28 +45,16 @@ class Hash {
 
   void update(const void* data, std::size_t size) {
     switch (kind_) {
-      case HashKind::sha256:
-        SHA256_Update(&small_, data, size);
-        break;
-      case HashKind::sha384:
-        SHA384_Update(&large_, data, size);
-        break;
-      case HashKind::sha512:
-        SHA512_Update(&large_, data, size);
-        break;
+      case HashKind::sha256: SHA256_Update(&small_, data, size); break;
+      case HashKind::sha384: SHA384_Update(&large_, data, size); break;
+      case HashKind::sha512: SHA512_Update(&large_, data, size); break;
     }
   }
   void finish(Digest& out) {
     switch (kind_) {
-      case HashKind::sha256:
-        SHA256_Final(out.data(), &small_);
-        break;
-      case HashKind::sha384:
-        SHA384_Final(out.data(), &large_);
-        break;
-      case HashKind::sha512:
-        SHA512_Final(out.data(), &large_);
-        break;
+      case HashKind::sha256: SHA256_Final(out.data(), &small_); break;
+      case HashKind::sha384: SHA384_Final(out.data(), &large_); break;
+      case HashKind::sha512: SHA512_Final(out.data(), &large_); break;
     }
   }
 
@@ -98,12 +80,9 @@ std::string digest_of(HashKind kind, std::string_view message) {
 
 std::size_t hash_size(HashKind kind) {
   switch (kind) {
-    case HashKind::sha256:
-      return SHA256_DIGEST_LENGTH;
-    case HashKind::sha384:
-      return SHA384_DIGEST_LENGTH;
-    case HashKind::sha512:
-      return SHA512_DIGEST_LENGTH;
+    case HashKind::sha256: return SHA256_DIGEST_LENGTH;
+    case HashKind::sha384: return SHA384_DIGEST_LENGTH;
+    case HashKind::sha512: return SHA512_DIGEST_LENGTH;
   }
   std::abort();
 }

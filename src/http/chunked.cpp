@@ -129,8 +129,7 @@ Result<void> ChunkedBody::step(unsigned char c, std::size_t body_size) {
       state_ = State::done;
       return {};
     case State::data:
-    case State::done:
-      break;  // feed() does not come here
+    case State::done: break;  // feed() does not come here
   }
   return {};
 }

@@ -1,4 +1,5 @@
-// A channel on one shard: its subscribers here, the log they read, and, where this shard is its home, which shards listen.
+// A channel on one shard: its subscribers here, the log they read, and, where this shard is its home, which shards
+// listen.
 //
 // Owner: the shard's hub; threads: that shard. With fewer than kLogFrom subscribers there is no log: frames go to the
 // outboxes. Subscribers lie in one vector with their cursors, so that a fan-out walks memory in order.
@@ -47,12 +48,12 @@ class Channel {
   std::vector<Subscriber> subscribers;
   std::unique_ptr<std::vector<FormLog>> logs;
   std::vector<Waiting> waiting;
-  std::uint64_t home_mask = 0;       // at home: the shards that have subscribers
-  std::uint32_t registration = 0;    // the number of the registration at home; 0: none
-  bool active = false;               // the home has answered it
-  bool dirty = false;                // in the hub's list of channels to flush
-  bool again = false;                // frames came while the pass was under way
-  std::uint32_t pass = 0;            // how far the pass over the subscribers has come
+  std::uint64_t home_mask = 0;     // at home: the shards that have subscribers
+  std::uint32_t registration = 0;  // the number of the registration at home; 0: none
+  bool active = false;             // the home has answered it
+  bool dirty = false;              // in the hub's list of channels to flush
+  bool again = false;              // frames came while the pass was under way
+  std::uint32_t pass = 0;          // how far the pass over the subscribers has come
 };
 
 }  // namespace gatecast::hub

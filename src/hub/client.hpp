@@ -56,11 +56,11 @@ class Client {
 
   Outbox outbox_;
   std::vector<Subscription> subscriptions_;
-  bool blocked_ = false;  // the kernel's buffer is full; waits for write readiness
-  bool dirty_ = false;    // in the hub's list of clients to flush
+  bool blocked_ = false;       // the kernel's buffer is full; waits for write readiness
+  bool dirty_ = false;         // in the hub's list of clients to flush
   std::uint16_t waiting_ = 0;  // subscriptions that wait for a home's answer
-  bool muted_ = false;    // closing: nothing of channels is sent any more
-  bool doomed_ = false;   // slow or broken, and told so at the end of the turn
+  bool muted_ = false;         // closing: nothing of channels is sent any more
+  bool doomed_ = false;        // slow or broken, and told so at the end of the turn
 };
 
 }  // namespace gatecast::hub

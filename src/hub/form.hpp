@@ -1,7 +1,7 @@
 // The form of a publication on the wire: framing × encoding × compression.
 //
-// Place: server makes the forms out of ws, http and protocol; hub encodes a publication once per form and shard and never
-// looks inside the bytes. Lifetime: forms outlive the hub. Threads: stateless, any.
+// Place: server makes the forms out of ws, http and protocol; hub encodes a publication once per form and shard and
+// never looks inside the bytes. Lifetime: forms outlive the hub. Threads: stateless, any.
 #pragma once
 
 #include <string>

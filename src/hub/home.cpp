@@ -35,9 +35,8 @@ void Hub::leave_home(Channel& channel) {
     set_home_mask(channel, channel.home_mask & ~(std::uint64_t{1} << shard_));
     return;
   }
-  mesh_.post_control(home, [hub = mesh_.hubs[home], name = channel.name, from = shard_] {
-    hub->home_unregister(name, from);
-  });
+  mesh_.post_control(
+      home, [hub = mesh_.hubs[home], name = channel.name, from = shard_] { hub->home_unregister(name, from); });
 }
 
 void Hub::home_register(const std::string& name, unsigned from, std::uint32_t registration) {
@@ -46,7 +45,8 @@ void Hub::home_register(const std::string& name, unsigned from, std::uint32_t re
   if (from == shard_) return answer(std::string(name), registration, true);
   // The answer goes the way of the publications, so that none can overtake it.
   auto* hub = mesh_.hubs[from];
-  if (mesh_.post_data(from, kMessageBytes, [hub, name, registration] { hub->answer(name, registration, true); })) return;
+  if (mesh_.post_data(from, kMessageBytes, [hub, name, registration] { hub->answer(name, registration, true); }))
+    return;
   home_unregister(name, from);
   mesh_.post_control(from, [hub, name, registration] { hub->answer(name, registration, false); });
 }

@@ -54,7 +54,8 @@ bool Hub::subscribed(const Client& client, std::string_view name) const {
 bool Hub::waits_for(const Client& client, std::string_view name) const {
   if (client.waiting_ == 0) return false;
   const auto* channel = find(name);
-  return channel != nullptr && std::ranges::any_of(channel->waiting, [&](const auto& w) { return w.client == &client; });
+  return channel != nullptr &&
+         std::ranges::any_of(channel->waiting, [&](const auto& w) { return w.client == &client; });
 }
 
 std::vector<std::string> Hub::channels_of(const Client& client) const {

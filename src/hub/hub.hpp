@@ -1,13 +1,13 @@
 // One shard's slice of the real-time traffic: its channels and clients, and this shard's part as home of channels.
 //
-// Every channel has one home shard, hash(name) mod shards. A publication goes to the home, which passes it to each shard
-// that has subscribers; a shard with its first subscriber registers at the home by one message, and publications follow
-// the home's answer in the same lane, so nothing falls between. Order: per channel, as the home took them.
+// Every channel has one home shard, hash(name) mod shards. A publication goes to the home, which passes it to each
+// shard that has subscribers; a shard with its first subscriber registers at the home by one message, and publications
+// follow the home's answer in the same lane, so nothing falls between. Order: per channel, as the home took them.
 //
-// Place: server's connections and API call it; it knows no sockets: bytes leave through Client::write. Threads: its shard;
-// `Mesh` carries the messages to the others. Lifetime: outlives its clients.
-// Bounds: Limits; a turn sends to at most 512 clients or for 2 ms and goes on in the next.
-// Errors: overloaded where a mailbox is full, limit_exceeded, already_subscribed.
+// Place: server's connections and API call it; it knows no sockets: bytes leave through Client::write. Threads: its
+// shard; `Mesh` carries the messages to the others. Lifetime: outlives its clients. Bounds: Limits; a turn sends to at
+// most 512 clients or for 2 ms and goes on in the next. Errors: overloaded where a mailbox is full, limit_exceeded,
+// already_subscribed.
 #pragma once
 
 #include <boost/unordered/unordered_flat_set.hpp>
@@ -38,22 +38,22 @@ struct Mesh {
 
 /// Counts of one shard since its start; read by the shard that owns them.
 struct HubStats {
-  std::uint64_t publications = 0;   // taken as home
-  std::uint64_t deliveries = 0;     // frames put into an outbox or taken from a log by the kernel
+  std::uint64_t publications = 0;  // taken as home
+  std::uint64_t deliveries = 0;    // frames put into an outbox or taken from a log by the kernel
   std::uint64_t bytes_out = 0;
-  std::uint64_t writes = 0;         // system calls
+  std::uint64_t writes = 0;  // system calls
   std::uint64_t short_writes = 0;
   std::uint64_t slow = 0;
-  std::uint64_t gapped = 0;         // publications refused by a full mailbox
+  std::uint64_t gapped = 0;  // publications refused by a full mailbox
 };
 
 class Hub {
  public:
   struct Limits {
-    std::size_t queue_bytes = 1u << 20;         // of one client
+    std::size_t queue_bytes = 1u << 20;  // of one client
     std::size_t log_bytes_channel = 8u << 20;
     std::size_t log_bytes_shard = 64u << 20;
-    std::size_t channels = 128;                 // of one client
+    std::size_t channels = 128;  // of one client
     unsigned turn_clients = 512;
     Duration turn_time = std::chrono::milliseconds(2);
   };
@@ -76,8 +76,8 @@ class Hub {
   void forget(Client& client);
   /// Stops deliveries to a client that is closing: takes it out of its channels, keeps its outbox.
   void mute(Client& client, bool keep_pending);
-  /// Drops what is queued, but for the rest of a torn frame, or of the torn run of frames that an ended subscription left
-  /// (at most a segment).
+  /// Drops what is queued, but for the rest of a torn frame, or of the torn run of frames that an ended subscription
+  /// left (at most a segment).
   void drop_queue(Client& client);
 
   /// Publishes through the channel's home; resumes here. Errors: overloaded.
@@ -174,7 +174,7 @@ class Hub {
   std::vector<Channel*> dirty_channels_;
   std::vector<Client*> dirty_clients_;
   std::vector<std::pair<Client*, News>> news_;  // told at the end of the turn
-  std::string frame_;  // scratch for encoding
+  std::string frame_;                           // scratch for encoding
   std::uint32_t last_registration_ = 0;
   std::size_t log_bytes_ = 0;
   bool channel_backlog_ = false;

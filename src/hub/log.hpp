@@ -1,8 +1,8 @@
 // The shared log of one channel in one form: frames encoded once, lying one after another, read by cursors.
 //
 // A cursor is the number of the next frame its subscriber needs; a whole run from a cursor to the end goes out as one
-// contiguous send per segment. Owner: a channel of a shard's hub; threads: that shard. Bounds: the hub compares `bytes()`
-// with its limits; segments are freed when every cursor has passed (`free_below`).
+// contiguous send per segment. Owner: a channel of a shard's hub; threads: that shard. Bounds: the hub compares
+// `bytes()` with its limits; segments are freed when every cursor has passed (`free_below`).
 #pragma once
 
 #include <sys/uio.h>
@@ -35,7 +35,7 @@ class Log {
   std::size_t bytes_from(std::uint64_t cursor) const;
 
   struct Advanced {
-    std::uint64_t cursor;      // the first frame of which no byte was taken
+    std::uint64_t cursor;         // the first frame of which no byte was taken
     std::optional<Slice> torn{};  // the rest of a frame that was taken in part
   };
   /// Where a cursor stands after the kernel took `taken` bytes from it on (at most bytes_from(cursor)).

@@ -39,9 +39,9 @@ class Outbox {
   void give_up_places();
 
   std::vector<Slice> slices_;
-  std::uint32_t head_ = 0;   // first slice not yet sent whole
+  std::uint32_t head_ = 0;  // first slice not yet sent whole
   std::uint32_t bytes_ = 0;
-  bool torn_ = false;        // the first slice has lost its beginning
+  bool torn_ = false;  // the first slice has lost its beginning
 };
 
 }  // namespace gatecast::hub

@@ -66,24 +66,15 @@ class FieldReader {
     if (!is_visible_ascii(value)) return malformed(line_, "value is not visible ASCII");
     if (value.empty() && field != Field::request_id) return malformed(line_, "field has no value");
     switch (field) {
-      case Field::uri:
-        return text(out_.uri, value);
-      case Field::version:
-        return text(out_.version, value);
-      case Field::chain_id:
-        return text(out_.chain_id, value);
-      case Field::nonce:
-        return text(out_.nonce, value);
-      case Field::issued_at:
-        return time(out_.issued_at, value);
-      case Field::expires_at:
-        return time(out_.expires_at, value);
-      case Field::not_before:
-        return time(out_.not_before, value);
-      case Field::request_id:
-        return text(out_.request_id, value);
-      case Field::resources:
-        break;
+      case Field::uri: return text(out_.uri, value);
+      case Field::version: return text(out_.version, value);
+      case Field::chain_id: return text(out_.chain_id, value);
+      case Field::nonce: return text(out_.nonce, value);
+      case Field::issued_at: return time(out_.issued_at, value);
+      case Field::expires_at: return time(out_.expires_at, value);
+      case Field::not_before: return time(out_.not_before, value);
+      case Field::request_id: return text(out_.request_id, value);
+      case Field::resources: break;
     }
     return malformed(line_, "no field of a sign-in message");
   }

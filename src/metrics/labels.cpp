@@ -23,40 +23,26 @@ std::string_view status_text(std::size_t index) {
 
 std::string_view label_name(Domain domain) {
   switch (domain) {
-    case Domain::none:
-      return "";
-    case Domain::code:
-      return "code";
-    case Domain::command:
-      return "type";
-    case Domain::outcome:
-      return "outcome";
-    case Domain::rate_class:
-      return "class";
-    case Domain::route:
-      return "route";
-    case Domain::status:
-      return "status";
+    case Domain::none: return "";
+    case Domain::code: return "code";
+    case Domain::command: return "type";
+    case Domain::outcome: return "outcome";
+    case Domain::rate_class: return "class";
+    case Domain::route: return "route";
+    case Domain::status: return "status";
   }
   return "";
 }
 
 std::string_view label_value(Domain domain, std::size_t index) {
   switch (domain) {
-    case Domain::none:
-      return "";
-    case Domain::code:
-      return info(static_cast<Errc>(index)).name;
-    case Domain::command:
-      return kCommands[index];
-    case Domain::outcome:
-      return index == 0 ? "ok" : "refused";
-    case Domain::rate_class:
-      return kRateClasses[index];
-    case Domain::route:
-      return index < kRoutes.size() ? kRoutes[index].name : "unknown";
-    case Domain::status:
-      return status_text(index);
+    case Domain::none: return "";
+    case Domain::code: return info(static_cast<Errc>(index)).name;
+    case Domain::command: return kCommands[index];
+    case Domain::outcome: return index == 0 ? "ok" : "refused";
+    case Domain::rate_class: return kRateClasses[index];
+    case Domain::route: return index < kRoutes.size() ? kRoutes[index].name : "unknown";
+    case Domain::status: return status_text(index);
   }
   return "";
 }

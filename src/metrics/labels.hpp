@@ -48,20 +48,13 @@ enum class Domain : std::uint8_t { none, code, command, outcome, rate_class, rou
 /// Number of values; 1 for `none`.
 constexpr std::size_t size_of(Domain domain) {
   switch (domain) {
-    case Domain::none:
-      return 1;
-    case Domain::code:
-      return kErrcCount;
-    case Domain::command:
-      return static_cast<std::size_t>(Command::other) + 1;
-    case Domain::outcome:
-      return 2;
-    case Domain::rate_class:
-      return 5;
-    case Domain::route:
-      return kRoutes.size() + 1;
-    case Domain::status:
-      return kStatuses.size() + 1;
+    case Domain::none: return 1;
+    case Domain::code: return kErrcCount;
+    case Domain::command: return static_cast<std::size_t>(Command::other) + 1;
+    case Domain::outcome: return 2;
+    case Domain::rate_class: return 5;
+    case Domain::route: return kRoutes.size() + 1;
+    case Domain::status: return kStatuses.size() + 1;
   }
   return 1;
 }

@@ -76,12 +76,9 @@ inline constexpr std::size_t kFamilyCount = std::size(kFamilies);
 
 constexpr std::size_t bucket_count(Buckets buckets) {
   switch (buckets) {
-    case Buckets::none:
-      return 0;
-    case Buckets::seconds:
-      return kSecondsBounds.size() + 1;
-    case Buckets::sizes:
-      return kSizesBounds.size() + 1;
+    case Buckets::none: return 0;
+    case Buckets::seconds: return kSecondsBounds.size() + 1;
+    case Buckets::sizes: return kSizesBounds.size() + 1;
   }
   return 0;
 }

@@ -55,12 +55,8 @@ Sample read(const Family& family, std::size_t base, std::size_t first, std::size
   Sample sample{label_value(family.first, first), label_value(family.second, second)};
   std::size_t slot = base + (first * size_of(family.second) + second) * width_of(family);
   switch (family.type) {
-    case Type::counter:
-      sample.value = static_cast<double>(sum(slot));
-      break;
-    case Type::gauge:
-      sample.value = static_cast<double>(static_cast<std::int64_t>(sum(slot)));
-      break;
+    case Type::counter: sample.value = static_cast<double>(sum(slot)); break;
+    case Type::gauge: sample.value = static_cast<double>(static_cast<std::int64_t>(sum(slot))); break;
     case Type::histogram:
       for (std::size_t i = 0; i < bucket_count(family.buckets); ++i) sample.buckets.push_back(sum(slot + i));
       sample.value = sum_of_doubles(slot + bucket_count(family.buckets));
@@ -113,12 +109,9 @@ prometheus::ClientMetric to_prometheus(const Family& family, const Sample& sampl
 
 std::string_view type_name(Type type) {
   switch (type) {
-    case Type::counter:
-      return "counter";
-    case Type::gauge:
-      return "gauge";
-    case Type::histogram:
-      return "histogram";
+    case Type::counter: return "counter";
+    case Type::gauge: return "gauge";
+    case Type::histogram: return "histogram";
   }
   return "";
 }

@@ -1,9 +1,9 @@
 // What other threads send a shard, in two lanes.
 //
-// control: endings, registrations, answers. Never refused; who sends bounds what is sent. data: publications; bounded by
-// count and bytes, and a full lane refuses, so that the sender can say so. Threads: push from any, drain on the shard.
-// Order: each lane keeps the order of each sender, and a control message runs before data that its sender pushed after
-// it (a shard hears of a gap before it sees what came after the gap).
+// control: endings, registrations, answers. Never refused; who sends bounds what is sent. data: publications; bounded
+// by count and bytes, and a full lane refuses, so that the sender can say so. Threads: push from any, drain on the
+// shard. Order: each lane keeps the order of each sender, and a control message runs before data that its sender pushed
+// after it (a shard hears of a gap before it sees what came after the gap).
 #pragma once
 
 #include <functional>

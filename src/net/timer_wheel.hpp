@@ -29,7 +29,7 @@ class Timed {
  private:
   friend class TimerWheel;
   Timed* next_ = nullptr;
-  Timed** at_ = nullptr;  // the pointer that points here
+  Timed** at_ = nullptr;   // the pointer that points here
   std::uint32_t due_ = 0;  // tick
 };
 

@@ -226,41 +226,25 @@ bool JsonDecoder::read_field(JsonScan& scan, Field field, Command& command) {
     return (scan.peek() == '{' || refuse("a member is no object")) && scan.value(out);
   };
   switch (field) {
-    case Field::channel:
-      return read_text(scan, command.channel);
-    case Field::token:
-      return read_text(scan, command.token);
-    case Field::name:
-      return read_text(scan, command.name);
-    case Field::version:
-      return read_text(scan, command.version);
-    case Field::epoch:
-      return read_text(scan, command.epoch);
-    case Field::rpc_method:
-      return read_text(scan, command.rpc_method);
+    case Field::channel: return read_text(scan, command.channel);
+    case Field::token: return read_text(scan, command.token);
+    case Field::name: return read_text(scan, command.name);
+    case Field::version: return read_text(scan, command.version);
+    case Field::epoch: return read_text(scan, command.epoch);
+    case Field::rpc_method: return read_text(scan, command.rpc_method);
     case Field::delta:
       if (!read_text(scan, command.delta)) return false;
       return command.delta.empty() || command.delta == "fossil" || refuse("unknown delta");
-    case Field::headers:
-      return object(command.headers);
-    case Field::tf:
-      return object(command.tf);
-    case Field::subs:
-      return read_subs(scan, command);
-    case Field::recover:
-      return flag(command.recover);
-    case Field::positioned:
-      return flag(command.positioned);
-    case Field::recoverable:
-      return flag(command.recoverable);
-    case Field::join_leave:
-      return flag(command.join_leave);
-    case Field::reverse:
-      return flag(command.reverse);
-    case Field::type:
-      return int32(command.type);
-    case Field::limit:
-      return int32(command.limit);
+    case Field::headers: return object(command.headers);
+    case Field::tf: return object(command.tf);
+    case Field::subs: return read_subs(scan, command);
+    case Field::recover: return flag(command.recover);
+    case Field::positioned: return flag(command.positioned);
+    case Field::recoverable: return flag(command.recoverable);
+    case Field::join_leave: return flag(command.join_leave);
+    case Field::reverse: return flag(command.reverse);
+    case Field::type: return int32(command.type);
+    case Field::limit: return int32(command.limit);
     case Field::flag: {
       using Limits = std::numeric_limits<std::int64_t>;
       return scan.signed_integer(Limits::min(), Limits::max(), command.flag) || refuse("flag is no int64");
@@ -271,8 +255,7 @@ bool JsonDecoder::read_field(JsonScan& scan, Field field, Command& command) {
     case Field::since:
       command.has_since = true;
       return (scan.peek() == '{' || refuse("since is no object")) && read_members(scan, kSince, command);
-    case Field::data:
-      break;
+    case Field::data: break;
   }
   return false;
 }

@@ -265,7 +265,8 @@ TEST(JsonDecoder, ACallbackMayStop) {
 
 // A frame that is left in the middle goes on behind other frames, with its bound and its escapes.
 TEST(JsonDecoder, GoesOnWhereAFrameWasLeft) {
-  const std::string frame = "{\"id\":1,\"rpc\":{\"method\":\"\\u0061\"}}\n{\"id\":2,\"rpc\":{\"method\":\"\\u0062\"}}\n{}";
+  const std::string frame =
+      "{\"id\":1,\"rpc\":{\"method\":\"\\u0061\"}}\n{\"id\":2,\"rpc\":{\"method\":\"\\u0062\"}}\n{}";
   JsonDecoder decoder(3);
   std::vector<std::string> methods;
   const auto one = [&](const Command& c) {

@@ -90,16 +90,14 @@ bool JsonScan::escape() {
     case 'f':
     case 'n':
     case 'r':
-    case 't':
-      return true;
+    case 't': return true;
     case 'u':
       if (end_ - p_ < 4) return false;
       for (int i = 0; i < 4; ++i, ++p_) {
         if (hex_value(*p_) < 0) return false;
       }
       return true;
-    default:
-      return false;
+    default: return false;
   }
 }
 
@@ -238,21 +236,11 @@ std::optional<std::string_view> unescape(const JsonScan::Text& text, std::string
       continue;
     }
     switch (*++p) {
-      case 'b':
-        scratch += '\b';
-        break;
-      case 'f':
-        scratch += '\f';
-        break;
-      case 'n':
-        scratch += '\n';
-        break;
-      case 'r':
-        scratch += '\r';
-        break;
-      case 't':
-        scratch += '\t';
-        break;
+      case 'b': scratch += '\b'; break;
+      case 'f': scratch += '\f'; break;
+      case 'n': scratch += '\n'; break;
+      case 'r': scratch += '\r'; break;
+      case 't': scratch += '\t'; break;
       case 'u': {
         ++p;
         const auto point = code_point(p, end);
@@ -260,8 +248,7 @@ std::optional<std::string_view> unescape(const JsonScan::Text& text, std::string
         append_utf8(scratch, *point);
         break;
       }
-      default:
-        scratch += *p;
+      default: scratch += *p;
     }
   }
   return std::string_view(scratch).substr(begin);

@@ -158,18 +158,10 @@ void append_json_text(std::string& out, std::string_view text) {
     out += '\\';
     switch (c) {
       case '"':
-      case '\\':
-        out += c;
-        break;
-      case '\n':
-        out += 'n';
-        break;
-      case '\r':
-        out += 'r';
-        break;
-      case '\t':
-        out += 't';
-        break;
+      case '\\': out += c; break;
+      case '\n': out += 'n'; break;
+      case '\r': out += 'r'; break;
+      case '\t': out += 't'; break;
       default:
         out += "u00";
         out += kHex[c >> 4];

@@ -160,7 +160,8 @@ void Connection::judge(Result<session::Caller> caller, std::uint32_t id) {
   if (waited && phase_ == Phase::unconnected) release();
 }
 
-// A verified caller, or the nobody of insecure mode: filed under its user first, so that an ending finds it from here on.
+// A verified caller, or the nobody of insecure mode: filed under its user first, so that an ending finds it from here
+// on.
 void Connection::accept(session::Caller caller, std::uint32_t id) {
   auto& services = worker_.services();
   file_under(caller.user_id, caller.sid);
@@ -227,8 +228,9 @@ void Connection::on_subscribe(const protocol::Command& command) {
   if (command.type != 0) return reply_error(id, Errc::not_available);
   if (worker_.hub().subscribed(*this, command.channel)) return reply_error(id, Errc::already_subscribed);
   if (auto allowed = namespaces.may_subscribe(command.channel, anonymous()); !allowed) {
-    log::info("error", {{"reason", info(allowed.error().code).name}, {"channel", command.channel},
-                        {"user", user_->id}, {"ip", ip_}});
+    log::info(
+        "error",
+        {{"reason", info(allowed.error().code).name}, {"channel", command.channel}, {"user", user_->id}, {"ip", ip_}});
     return reply_error(id, allowed.error().code);
   }
   if (pending_ == nullptr) pending_ = std::make_unique<Pending>();

@@ -24,24 +24,12 @@ Raw convert(const json::value& from, const Raw& origin) {
       out.value = std::move(list);
       break;
     }
-    case json::kind::string:
-      out.value = std::string(from.get_string());
-      break;
-    case json::kind::bool_:
-      out.value = from.get_bool();
-      break;
-    case json::kind::int64:
-      out.value = from.get_int64();
-      break;
-    case json::kind::uint64:
-      out.value = static_cast<double>(from.get_uint64());
-      break;
-    case json::kind::double_:
-      out.value = from.get_double();
-      break;
-    case json::kind::null:
-      out.value = std::string();
-      break;
+    case json::kind::string: out.value = std::string(from.get_string()); break;
+    case json::kind::bool_: out.value = from.get_bool(); break;
+    case json::kind::int64: out.value = from.get_int64(); break;
+    case json::kind::uint64: out.value = static_cast<double>(from.get_uint64()); break;
+    case json::kind::double_: out.value = from.get_double(); break;
+    case json::kind::null: out.value = std::string(); break;
   }
   return out;
 }

@@ -59,7 +59,9 @@ std::optional<double> number_of(const Raw& raw) {
   return out;
 }
 
-std::string format_share(std::int64_t thousandths) { return fmt::format("{}", static_cast<double>(thousandths) / 1000); }
+std::string format_share(std::int64_t thousandths) {
+  return fmt::format("{}", static_cast<double>(thousandths) / 1000);
+}
 
 bool is_choice(std::string_view choices, std::string_view value) {
   while (true) {

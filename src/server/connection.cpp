@@ -36,9 +36,7 @@ void Connection::open() {
   deadline_in(limits().header_time);
 }
 
-void Connection::deadline_in(Duration d) {
-  worker_.shard().wheel().set(*this, worker_.shard().loop().now() + d);
-}
+void Connection::deadline_in(Duration d) { worker_.shard().wheel().set(*this, worker_.shard().loop().now() + d); }
 
 void Connection::watch() {
   if (phase_ == Phase::buried) return;
@@ -173,8 +171,8 @@ void Connection::begin_closing(std::uint16_t code, std::string_view reason, bool
 
 void Connection::note_end(Errc counted, std::uint16_t code, std::string_view reason) {
   metrics::count<"disconnects_total">(counted);
-  log::info("disconnection", {{"code", code}, {"reason", reason}, {"ip", ip_}, {"user", user_ ? user_->id : ""},
-                              {"sid", sid_}});
+  log::info("disconnection",
+            {{"code", code}, {"reason", reason}, {"ip", ip_}, {"user", user_ ? user_->id : ""}, {"sid", sid_}});
 }
 
 void Connection::close(std::uint16_t code, std::string_view reason, bool keep) {

@@ -2,9 +2,9 @@
 //
 // Place: between net (bytes), the codecs (http, ws, protocol) and the hub. Owner: its worker; threads: its shard.
 // A handler that awaits holds the connection's id, never a pointer. Lifetime: buried, then destroyed at the turn's end.
-// Bounds: one request or one command at a time; behind one that waits the rest of its frame and one read buffer are kept,
-// then nothing is read. Every phase has a deadline: the request's head, keep-alive, the connect command, pongs, the
-// token's end, the closing handshake.
+// Bounds: one request or one command at a time; behind one that waits the rest of its frame and one read buffer are
+// kept, then nothing is read. Every phase has a deadline: the request's head, keep-alive, the connect command, pongs,
+// the token's end, the closing handshake.
 //
 //   http ── upgrade ──> unconnected ── connect ──> connected ──┐
 //     └──────────────────────┴────────── close ────────────────┴──> closing ──> buried
@@ -14,8 +14,8 @@
 #include <memory>
 #include <string>
 
-#include "hub/client.hpp"
 #include "http/parser.hpp"
+#include "hub/client.hpp"
 #include "net/epoll_loop.hpp"
 #include "net/socket.hpp"
 #include "net/timer_wheel.hpp"
@@ -69,23 +69,23 @@ class Connection final : public hub::Client, public net::Ready, public net::Time
   struct Http {
     explicit Http(http::Limits limits) : parser(limits) {}
     http::RequestParser parser;
-    std::string ahead;     // bytes of the next request, read while this one is answered
+    std::string ahead;  // bytes of the next request, read while this one is answered
     bool answering = false;
     bool continued = false;
-    bool ended = false;    // the peer sends no more; what it asked for is still answered
-    bool last = false;     // the answer that ends the connection is queued: what else comes is thrown away
+    bool ended = false;  // the peer sends no more; what it asked for is still answered
+    bool last = false;   // the answer that ends the connection is queued: what else comes is thrown away
     SteadyTime began{};
   };
   /// What was read behind a command that waits.
   struct Behind {
-    std::string frame;       // its frame's later commands, from `taken` on
+    std::string frame;  // its frame's later commands, from `taken` on
     std::size_t taken = 0;
-    std::size_t count = 0;   // the frame's earlier commands
-    std::string bytes;       // of the socket, behind that frame
+    std::size_t count = 0;  // the frame's earlier commands
+    std::string bytes;      // of the socket, behind that frame
   };
   /// What only exists between the upgrade and the connect command's reply, or while a command waits.
   struct Pending {
-    std::string token;      // of the upgrade request, or empty
+    std::string token;  // of the upgrade request, or empty
     Behind behind;
     std::uint32_t connect_id = 0;
     bool waiting = false;
@@ -147,7 +147,8 @@ class Connection final : public hub::Client, public net::Ready, public net::Time
   void on_subscribe(const protocol::Command& command);
   void on_unsubscribe(const protocol::Command& command);
   void on_publish(const protocol::Command& command);
-  static Task<void> publish(Worker& worker, std::uint64_t id, std::uint32_t command, broker::PublicationRef publication);
+  static Task<void> publish(Worker& worker, std::uint64_t id, std::uint32_t command,
+                            broker::PublicationRef publication);
   void on_refresh(const protocol::Command& command);
   void on_rpc(const protocol::Command& command);  // and its two below: rpc.cpp
   static Task<void> renew(Worker& worker, std::uint64_t id, std::uint32_t command, std::string token,
@@ -170,16 +171,16 @@ class Connection final : public hub::Client, public net::Ready, public net::Time
   Connection* user_next_ = nullptr;
   Connection* user_prev_ = nullptr;
   std::array<std::uint8_t, 16> uuid_{};
-  std::uint32_t expires_at_ = 0;     // Unix seconds of the access token's end; 0: never
-  SteadyTime due_{};                 // the next ping, or the end of the wait for a pong
+  std::uint32_t expires_at_ = 0;  // Unix seconds of the access token's end; 0: never
+  SteadyTime due_{};              // the next ping, or the end of the wait for a pong
   Phase phase_ = Phase::http;
   const Port port_;
   bool reading_ = true;
   bool writing_ = false;
   bool ping_out_ = false;
   bool peer_closed_ = false;
-  bool counted_ = false;             // in Services::user_counts
-  bool deaf_ = false;                // the peer broke the framing: what else it sends is thrown away
+  bool counted_ = false;  // in Services::user_counts
+  bool deaf_ = false;     // the peer broke the framing: what else it sends is thrown away
 };
 
 }  // namespace gatecast::server

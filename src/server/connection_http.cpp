@@ -188,8 +188,7 @@ void Connection::finish_request(bool head, http::Response response) {
   const auto now = worker_.services().clock.wall();
   const bool last = response.close;
   worker_.hub().send(*this, http::serialize(response, head, http::http_date(now)));
-  metrics::observe<"http_seconds">(
-      std::chrono::duration<double>(worker_.shard().loop().now() - http_->began).count());
+  metrics::observe<"http_seconds">(std::chrono::duration<double>(worker_.shard().loop().now() - http_->began).count());
   if (last || (http_->ended && http_->ahead.empty())) return end_http();
   http_->answering = false;
   deadline_in(limits().idle_time);

@@ -111,8 +111,8 @@ void Connection::on_client_time() {
 void Connection::arm() {
   auto next = due_;
   if (expires_at_ != 0) {
-    const auto left = std::chrono::seconds(expires_at_ + kExpiredGrace_s) -
-                      worker_.services().clock.wall().time_since_epoch();
+    const auto left =
+        std::chrono::seconds(expires_at_ + kExpiredGrace_s) - worker_.services().clock.wall().time_since_epoch();
     next = std::min(next, worker_.shard().loop().now() + std::max(Duration(left), Duration(0)));
   }
   worker_.shard().wheel().set(*this, next);

@@ -18,16 +18,26 @@ struct Binding {
 };
 
 constexpr std::array kBindings{
-    Binding{"wallet_challenge", wallet_challenge}, Binding{"wallet_signin", wallet_signin},
-    Binding{"auth_check", auth_check},             Binding{"auth_session", auth_session},
-    Binding{"auth_validate", auth_validate},       Binding{"auth_logout", auth_logout},
-    Binding{"jwks", jwks},                         Binding{"demo", page},
-    Binding{"asset", page},                        Binding{"api_lines", api_lines},
-    Binding{"api_method", api_method},             Binding{"stats", stats},
-    Binding{"metrics", metrics_text},              Binding{"healthz", healthz},
-    Binding{"readyz", readyz},                     Binding{"auth_refresh", auth_refresh},
-    Binding{"auth_logout_all", auth_logout_all},   Binding{"auth_logout_others", auth_logout_others},
-    Binding{"auth_sessions", auth_sessions},       Binding{"auth_session_end", auth_session_end},
+    Binding{"wallet_challenge", wallet_challenge},
+    Binding{"wallet_signin", wallet_signin},
+    Binding{"auth_check", auth_check},
+    Binding{"auth_session", auth_session},
+    Binding{"auth_validate", auth_validate},
+    Binding{"auth_logout", auth_logout},
+    Binding{"jwks", jwks},
+    Binding{"demo", page},
+    Binding{"asset", page},
+    Binding{"api_lines", api_lines},
+    Binding{"api_method", api_method},
+    Binding{"stats", stats},
+    Binding{"metrics", metrics_text},
+    Binding{"healthz", healthz},
+    Binding{"readyz", readyz},
+    Binding{"auth_refresh", auth_refresh},
+    Binding{"auth_logout_all", auth_logout_all},
+    Binding{"auth_logout_others", auth_logout_others},
+    Binding{"auth_sessions", auth_sessions},
+    Binding{"auth_session_end", auth_session_end},
 };
 
 }  // namespace

@@ -19,7 +19,7 @@ struct Exchange {
   const http::Request& request;
   const http::RouteMatch& match;
   const RouteSpec& route;
-  std::string ip;          // the client's, behind trusted proxies
+  std::string ip;  // the client's, behind trusted proxies
   std::string request_id;
   const ApiKey* api_key = nullptr;  // where the route's caller is a back end
 

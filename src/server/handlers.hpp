@@ -1,4 +1,5 @@
-// The handlers of the route table, by file: routes_auth.cpp, routes_session.cpp, routes_api.cpp, routes_ops.cpp, routes_pages.cpp.
+// The handlers of the route table, by file: routes_auth.cpp, routes_session.cpp, routes_api.cpp, routes_ops.cpp,
+// routes_pages.cpp.
 #pragma once
 
 #include "server/exchange.hpp"

@@ -1,8 +1,8 @@
 // A JSON object taken from a request body: its members by name, embedded values as their exact text.
 //
-// Values are not converted until asked for, so that a payload passes on as it came. Strict: one object, UTF-8, no member
-// twice, nested at most 32 deep. Views point into the text given and into the object's own scratch. Errors: bad_json,
-// field_missing, field_invalid, each naming the field in its detail.
+// Values are not converted until asked for, so that a payload passes on as it came. Strict: one object, UTF-8, no
+// member twice, nested at most 32 deep. Views point into the text given and into the object's own scratch. Errors:
+// bad_json, field_missing, field_invalid, each naming the field in its detail.
 #pragma once
 
 #include <cstdint>

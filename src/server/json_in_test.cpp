@@ -8,7 +8,8 @@ namespace {
 Errc code_of(const auto& result) { return result ? Errc::internal : result.error().code; }
 
 TEST(JsonIn, TakesMembersAsTheyStand) {
-  auto in = JsonIn::parse(R"({"a":"x\u0041","n":12,"b":true,"data":{"big":12345678901234567890,"e":1e400},"l":["p","q"]})");
+  auto in =
+      JsonIn::parse(R"({"a":"x\u0041","n":12,"b":true,"data":{"big":12345678901234567890,"e":1e400},"l":["p","q"]})");
   ASSERT_TRUE(in);
   EXPECT_EQ(*in->text("a"), "xA");
   EXPECT_EQ(**in->optional_integer("n"), 12);

@@ -1,7 +1,7 @@
 // Which channels exist and who may do what on them: the [[namespace]] tables, looked up by channel name.
 //
-// A channel's namespace is the text before its first colon (after a leading `$`); without a colon it is "". Rules in the
-// order of the protocol: `#…` belongs to one user and is subscribed by the server alone, `$…` needs a subscription
+// A channel's namespace is the text before its first colon (after a leading `$`); without a colon it is "". Rules in
+// the order of the protocol: `#…` belongs to one user and is subscribed by the server alone, `$…` needs a subscription
 // token; then the namespace's options. Pure; any thread.
 #pragma once
 

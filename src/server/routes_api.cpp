@@ -22,7 +22,8 @@ constexpr std::size_t kLines = 1000;
 using Answer = Result<std::string>;  // the result's JSON
 using Method = Task<Answer> (*)(Exchange&, const JsonIn&);
 
-Result<broker::PublicationRef> publication_of(const Exchange& exchange, std::string_view channel, const JsonIn& params) {
+Result<broker::PublicationRef> publication_of(const Exchange& exchange, std::string_view channel,
+                                              const JsonIn& params) {
   if (auto known = exchange.services().namespaces.exists(channel); !known) return known.error();
   const auto data = params.raw("data");
   if (data.empty()) return fail(Errc::field_missing, "data");
@@ -124,8 +125,8 @@ Task<Answer> disconnect(Exchange& exchange, const JsonIn& params) {
     closed += co_await ask<std::size_t>(worker->shard(), *worker,
                                         [&target](Worker& w) { return disconnect_here(w, *target); });
   }
-  log::info("disconnect", {{"user", target->user}, {"code", target->code}, {"closed", closed},
-                           {"key", exchange.api_key->name}});
+  log::info("disconnect",
+            {{"user", target->user}, {"code", target->code}, {"closed", closed}, {"key", exchange.api_key->name}});
   co_return std::string("{}");
 }
 
@@ -202,7 +203,8 @@ Task<http::Response> api_method(Exchange& exchange) {
   auto entry = method_of(exchange, name);
   if (!entry) {
     const bool unknown = entry.error().code == Errc::method_not_found;
-    co_return failure(exchange, unknown ? fail(Errc::not_found, fmt::format("no API method '{}'", name)) : entry.error());
+    co_return failure(exchange,
+                      unknown ? fail(Errc::not_found, fmt::format("no API method '{}'", name)) : entry.error());
   }
   const std::string_view body = exchange.request.body;
   auto params = JsonIn::parse(body.empty() ? std::string_view("{}") : body);

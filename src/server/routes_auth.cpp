@@ -102,8 +102,11 @@ Task<http::Response> wallet_signin(Exchange& exchange) {
     co_return failure(exchange, tokens.error());
   }
   metrics::count<"signins_total">(metrics::Outcome::ok);
-  log::info("signin", {{"user", tokens->user.id}, {"sid", tokens->session.sid}, {"how", tokens->session.how},
-                       {"ip", exchange.ip}, {"request", exchange.request_id}});
+  log::info("signin", {{"user", tokens->user.id},
+                       {"sid", tokens->session.sid},
+                       {"how", tokens->session.how},
+                       {"ip", exchange.ip},
+                       {"request", exchange.request_id}});
   co_return json_response(tokens_json(*tokens).done());
 }
 
@@ -161,8 +164,8 @@ Task<http::Response> auth_logout(Exchange& exchange) {
   if (!caller) co_return failure(exchange, caller.error());
   auto ended = co_await exchange.services().sessions.end(caller->sid, Errc::signed_out, exchange.ip);
   if (!ended) co_return failure(exchange, ended.error());
-  log::info("signout", {{"user", caller->user_id}, {"sid", caller->sid}, {"ip", exchange.ip},
-                        {"request", exchange.request_id}});
+  log::info("signout",
+            {{"user", caller->user_id}, {"sid", caller->sid}, {"ip", exchange.ip}, {"request", exchange.request_id}});
   co_return json_response(JsonOut().boolean("success", true).done());
 }
 

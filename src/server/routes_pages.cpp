@@ -25,7 +25,8 @@ Task<http::Response> page(Exchange& exchange) {
   path.remove_prefix(config.http.base_path.size());
   const auto* found = config.pages.enabled ? find_page(path) : nullptr;
   if (found == nullptr) {
-    co_return failure(exchange, fail(Errc::not_found, config.pages.enabled ? "no such page" : "pages.enabled is false"));
+    co_return failure(exchange,
+                      fail(Errc::not_found, config.pages.enabled ? "no such page" : "pages.enabled is false"));
   }
   http::Response response;
   response.set("Content-Type", found->content_type);

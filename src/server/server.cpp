@@ -89,9 +89,9 @@ Result<void> Server::wire() {
   const auto& config = parts_.config;
   session::SessionKeyList session_keys;
   for (const auto& key : config.session.keys) session_keys.push_back({.id = key.id, .secret = key.material});
-  auto sessions = session::Sessions::make(
-      session_options(config), session_keys,
-      {.store = parts_.store, .clock = parts_.clock, .issuer = issuer_, .verifier = verifier_});
+  auto sessions =
+      session::Sessions::make(session_options(config), session_keys,
+                              {.store = parts_.store, .clock = parts_.clock, .issuer = issuer_, .verifier = verifier_});
   if (!sessions) return sessions.error();
   sessions_ = std::move(*sessions);
 
@@ -132,9 +132,8 @@ Result<void> Server::wire() {
   sessions_->on_ended([this](const session::Ending& ending) {
     const auto since = parts_.clock.steady();
     for (auto& worker : workers_) {
-      worker->shard().post_control([&w = *worker, ending, since] {
-        w.end_session(ending.user_id, ending.sid, ending.reason, since);
-      });
+      worker->shard().post_control(
+          [&w = *worker, ending, since] { w.end_session(ending.user_id, ending.sid, ending.reason, since); });
     }
     if (ending.reason == Errc::refresh_reuse) {
       workers_[0]->shard().post_control([&w = *workers_[0], ending] { tell_of_reuse(w, ending); });

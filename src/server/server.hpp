@@ -1,9 +1,9 @@
 // The whole server on its shards: made from a checked configuration and a store, run until stopped.
 //
-// Place: app makes it after the store; it owns everything above. Threads: `start`, `stop` and `wait` from the main thread.
-// Lifetime: one for the process. Errors of `start`: address_in_use, config_invalid, secret_*, store_failed; nothing runs
-// then. `drain` follows the order: not ready, no new connections, clients told to reconnect, queued bytes sent, notes
-// written, shards stopped.
+// Place: app makes it after the store; it owns everything above. Threads: `start`, `stop` and `wait` from the main
+// thread. Lifetime: one for the process. Errors of `start`: address_in_use, config_invalid, secret_*, store_failed;
+// nothing runs then. `drain` follows the order: not ready, no new connections, clients told to reconnect, queued bytes
+// sent, notes written, shards stopped.
 #pragma once
 
 #include <functional>

@@ -1,6 +1,7 @@
 // What every worker and route shares: configuration, sessions, limits, policies, and the way to the other shards.
 //
-// Owner: Server. Threads: written before the shards start, then only read; what changes is atomic or thread-safe itself.
+// Owner: Server. Threads: written before the shards start, then only read; what changes is atomic or thread-safe
+// itself.
 #pragma once
 
 #include <atomic>

@@ -1,7 +1,8 @@
 // How many connections each user has on all shards: what limits.user_connections bounds.
 //
-// A user's connections lie on whichever shard accepted them, so no shard alone can tell. Asked once a connect and once an
-// end, and only where the limit is set; hence a lock will do. Threads: any. Bounds: one entry for each user connected.
+// A user's connections lie on whichever shard accepted them, so no shard alone can tell. Asked once a connect and once
+// an end, and only where the limit is set; hence a lock will do. Threads: any. Bounds: one entry for each user
+// connected.
 #pragma once
 
 #include <boost/unordered/unordered_flat_map.hpp>

@@ -1,7 +1,7 @@
 // What one shard serves with: its hub slice, its connections and users, its listeners, its read buffer.
 //
-// Place: made by Server, one a shard; connections reach everything through it. Owner: Server; threads: its shard, but for
-// what says otherwise. Lifetime: from start to stop. Bounds: limits.connections connections.
+// Place: made by Server, one a shard; connections reach everything through it. Owner: Server; threads: its shard, but
+// for what says otherwise. Lifetime: from start to stop. Bounds: limits.connections connections.
 #pragma once
 
 #include <boost/unordered/unordered_flat_map.hpp>

@@ -37,22 +37,12 @@ std::string ClaimsProfile::extra_json(const store::UserRow& user, std::string_vi
     if (source == ClaimSource::nickname_if_set && user.nickname.empty()) continue;
     begin(name);
     switch (source) {
-      case ClaimSource::user_id:
-        token::append_json_string(out, user.id);
-        break;
-      case ClaimSource::wallet:
-        token::append_json_string(out, wallet);
-        break;
+      case ClaimSource::user_id: token::append_json_string(out, user.id); break;
+      case ClaimSource::wallet: token::append_json_string(out, wallet); break;
       case ClaimSource::nickname:
-      case ClaimSource::nickname_if_set:
-        token::append_json_string(out, user.nickname);
-        break;
-      case ClaimSource::is_creator:
-        out += user.is_creator ? "true" : "false";
-        break;
-      case ClaimSource::is_verified:
-        out += user.is_verified ? "true" : "false";
-        break;
+      case ClaimSource::nickname_if_set: token::append_json_string(out, user.nickname); break;
+      case ClaimSource::is_creator: out += user.is_creator ? "true" : "false"; break;
+      case ClaimSource::is_verified: out += user.is_verified ? "true" : "false"; break;
     }
   }
   return out += '}';

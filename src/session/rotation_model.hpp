@@ -140,9 +140,7 @@ class RotationModel {
         flight.decided_at = now_;
         flight.at = Flight::At::decided;
         break;
-      case Flight::At::decided:
-        commit(flight);
-        break;
+      case Flight::At::decided: commit(flight); break;
       case Flight::At::answering:
         receive(flight);
         flights_.erase(flights_.begin() + static_cast<std::ptrdiff_t>(i));

@@ -98,10 +98,8 @@ bool is(const std::string& then, const Case& c, const RotationDecision& d) {
       return d.reason == c.row.end_reason.value_or(c.row.expires_at <= kNow || c.row.absolute_expires_at <= kNow
                                                        ? Errc::session_expired
                                                        : Errc::user_blocked);
-    case Kind::end:
-      return d.reason == Errc::refresh_reuse;
-    case Kind::repeat:
-      return d.kept_gen == std::max(c.row.kept_gen, std::min(c.presented, c.row.gen));
+    case Kind::end: return d.reason == Errc::refresh_reuse;
+    case Kind::repeat: return d.kept_gen == std::max(c.row.kept_gen, std::min(c.presented, c.row.gen));
     case Kind::rotate:
       return d.kept_gen == c.presented &&
              d.expires_at == std::min(WallTime{kNow + std::chrono::days(30)}, c.row.absolute_expires_at);

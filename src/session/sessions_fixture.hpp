@@ -92,7 +92,8 @@ class SessionsTest : public testing::Test {
   sqlite::TestFolder folder_;
   ManualClock clock_;
   ManualLoop loop_{clock_};
-  std::unique_ptr<sqlite::SqliteStore> store_ = std::move(*sqlite::SqliteStore::open(folder_.database(), {.clock = &clock_}));
+  std::unique_ptr<sqlite::SqliteStore> store_ =
+      std::move(*sqlite::SqliteStore::open(folder_.database(), {.clock = &clock_}));
   token::KeyRing ring_ = *token::KeyRing::make({token::Key::generate(token::Algorithm::eddsa)});
   token::Issuer issuer_{ring_};
   token::Verifier verifier_{ring_, {.issuer = "https://example.com", .audience = "example"}};

@@ -20,9 +20,9 @@ struct UserRow {
   bool is_creator = false;
   bool is_verified = false;
   bool blocked = false;
-  std::string ref_code{};               // unique, 8 characters, generated; a store replaces one that is taken
+  std::string ref_code{};                 // unique, 8 characters, generated; a store replaces one that is taken
   std::optional<std::string> referrer{};  // user id; written once, when the user is created
-  std::uint64_t session_epoch = 0;      // raised by block and logout-all; an ending always wins
+  std::uint64_t session_epoch = 0;        // raised by block and logout-all; an ending always wins
   WallTime created_at{};
 };
 

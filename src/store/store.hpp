@@ -18,16 +18,16 @@ namespace gatecast::store {
 
 /// A first or repeated sign-in whose proof has been verified.
 struct SignIn {
-  std::string nonce;      // single use; consumed in the same transaction
+  std::string nonce;         // single use; consumed in the same transaction
   WallTime nonce_expires{};  // kept at least until then
-  std::string kind;       // identity kind
-  std::string subject;    // identity subject
-  UserRow new_user;       // used when the identity is unknown: id, ref_code, created_at
+  std::string kind;          // identity kind
+  std::string subject;       // identity subject
+  UserRow new_user;          // used when the identity is unknown: id, ref_code, created_at
   std::string identity_id;
-  std::string ref_code{};  // of the referrer; unknown or empty: none
-  SessionRow session;     // without sid and user_id
-  std::string secret_hash{};         // SHA-256 of the session's secret; empty: the session cannot be renewed
-  std::uint32_t sessions_max = 0;    // sessions the user may have; the oldest over it end (0: no limit)
+  std::string ref_code{};          // of the referrer; unknown or empty: none
+  SessionRow session;              // without sid and user_id
+  std::string secret_hash{};       // SHA-256 of the session's secret; empty: the session cannot be renewed
+  std::uint32_t sessions_max = 0;  // sessions the user may have; the oldest over it end (0: no limit)
   /// Gives the session id for a user; called once, on the store's thread, must not block.
   std::function<std::string(std::string_view user_id)> sid_for;
 };
@@ -54,8 +54,8 @@ struct Ended {
 /// A renewal whose token's mac has been verified.
 struct Renewal {
   std::string sid;
-  std::string secret_hash;        // SHA-256 of the secret presented
-  std::uint64_t kept_gen = 0;     // a generation known to be kept and perhaps not yet noted in the row (0: none)
+  std::string secret_hash;     // SHA-256 of the secret presented
+  std::uint64_t kept_gen = 0;  // a generation known to be kept and perhaps not yet noted in the row (0: none)
   std::string ip{};
   /// Judges the row as it stands; called once an attempt, on the store's thread, must not block. `now`: the store's.
   std::function<RotationDecision(const RotationRow& row, WallTime now)> decide;

@@ -16,16 +16,11 @@ inline constexpr std::array kAlgorithms = {Algorithm::hs256, Algorithm::hs384, A
 /// The registered name, as `alg` has it.
 constexpr std::string_view name(Algorithm algorithm) {
   switch (algorithm) {
-    case Algorithm::hs256:
-      return "HS256";
-    case Algorithm::hs384:
-      return "HS384";
-    case Algorithm::hs512:
-      return "HS512";
-    case Algorithm::es256:
-      return "ES256";
-    case Algorithm::eddsa:
-      return "EdDSA";
+    case Algorithm::hs256: return "HS256";
+    case Algorithm::hs384: return "HS384";
+    case Algorithm::hs512: return "HS512";
+    case Algorithm::es256: return "ES256";
+    case Algorithm::eddsa: return "EdDSA";
   }
   return "";
 }

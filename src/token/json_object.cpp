@@ -163,9 +163,7 @@ bool Reader::value(unsigned depth, JsonKind& kind) {
   if (at_ == end_ || depth > kMaxJsonDepth) return false;
   JsonKind inner{};
   switch (*at_) {
-    case '"':
-      kind = JsonKind::string;
-      return string();
+    case '"': kind = JsonKind::string; return string();
     case '{':
       kind = JsonKind::object;
       ++at_;
@@ -180,17 +178,10 @@ bool Reader::value(unsigned depth, JsonKind& kind) {
       kind = JsonKind::array;
       ++at_;
       return items(']', [&] { return value(depth + 1, inner); });
-    case 't':
-      kind = JsonKind::boolean;
-      return word("true");
-    case 'f':
-      kind = JsonKind::boolean;
-      return word("false");
-    case 'n':
-      kind = JsonKind::null;
-      return word("null");
-    default:
-      return number(kind);
+    case 't': kind = JsonKind::boolean; return word("true");
+    case 'f': kind = JsonKind::boolean; return word("false");
+    case 'n': kind = JsonKind::null; return word("null");
+    default: return number(kind);
   }
 }
 
@@ -230,21 +221,11 @@ std::string decode(std::string_view literal) {
       continue;
     }
     switch (text[++i]) {
-      case 'b':
-        out += '\b';
-        break;
-      case 'f':
-        out += '\f';
-        break;
-      case 'n':
-        out += '\n';
-        break;
-      case 'r':
-        out += '\r';
-        break;
-      case 't':
-        out += '\t';
-        break;
+      case 'b': out += '\b'; break;
+      case 'f': out += '\f'; break;
+      case 'n': out += '\n'; break;
+      case 'r': out += '\r'; break;
+      case 't': out += '\t'; break;
       case 'u': {
         unsigned c = unit_at(text, i + 1);
         i += 4;
@@ -255,8 +236,7 @@ std::string decode(std::string_view literal) {
         append_utf8(out, c);
         break;
       }
-      default:
-        out += text[i];
+      default: out += text[i];
     }
   }
   return out;

@@ -10,12 +10,9 @@ constexpr std::size_t kGeneratedSecretBytes = 48;
 
 crypto::HashKind hash_of(Algorithm a) {
   switch (a) {
-    case Algorithm::hs384:
-      return crypto::HashKind::sha384;
-    case Algorithm::hs512:
-      return crypto::HashKind::sha512;
-    default:
-      return crypto::HashKind::sha256;
+    case Algorithm::hs384: return crypto::HashKind::sha384;
+    case Algorithm::hs512: return crypto::HashKind::sha512;
+    default: return crypto::HashKind::sha256;
   }
 }
 

@@ -53,14 +53,9 @@ Result<Secret> decode_secret(const Secret& text, SecretEncoding encoding) {
   }
   std::optional<std::string> bytes;
   switch (encoding) {
-    case SecretEncoding::text:
-      return text;
-    case SecretEncoding::base64:
-      bytes = base64_decode(text.expose());
-      break;
-    case SecretEncoding::hex:
-      bytes = hex_decode(text.expose());
-      break;
+    case SecretEncoding::text: return text;
+    case SecretEncoding::base64: bytes = base64_decode(text.expose()); break;
+    case SecretEncoding::hex: bytes = hex_decode(text.expose()); break;
   }
   if (!bytes) {
     return fail(Errc::key_invalid, fmt::format("the secret is not {}",

@@ -34,18 +34,12 @@ inline std::string shown(std::string_view bytes) {
 inline std::string describe(const Event& event) {
   const std::string compressed = event.compressed ? " compressed" : "";
   switch (event.kind) {
-    case Event::Kind::need_more:
-      return "need_more";
-    case Event::Kind::text:
-      return "text" + compressed + " " + shown(event.payload);
-    case Event::Kind::binary:
-      return "binary" + compressed + " " + shown(event.payload);
-    case Event::Kind::ping:
-      return "ping " + shown(event.payload);
-    case Event::Kind::pong:
-      return "pong " + shown(event.payload);
-    case Event::Kind::close:
-      return fmt::format("close {} {}", event.close_code, shown(event.payload));
+    case Event::Kind::need_more: return "need_more";
+    case Event::Kind::text: return "text" + compressed + " " + shown(event.payload);
+    case Event::Kind::binary: return "binary" + compressed + " " + shown(event.payload);
+    case Event::Kind::ping: return "ping " + shown(event.payload);
+    case Event::Kind::pong: return "pong " + shown(event.payload);
+    case Event::Kind::close: return fmt::format("close {} {}", event.close_code, shown(event.payload));
   }
   return "?";
 }

@@ -30,10 +30,8 @@ bool only_undoes_its_statement(int code) {
     case SQLITE_CONSTRAINT:
     case SQLITE_TOOBIG:
     case SQLITE_MISMATCH:
-    case SQLITE_RANGE:
-      return true;
-    default:
-      return false;
+    case SQLITE_RANGE: return true;
+    default: return false;
   }
 }
 

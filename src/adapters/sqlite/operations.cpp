@@ -12,13 +12,10 @@ using store::SessionRow;
 /// The audit kind under which an ending is filed; its reason stands in `code`.
 std::string_view audit_kind(Errc reason) {
   switch (reason) {
-    case Errc::signed_out:
-      return "signout";
+    case Errc::signed_out: return "signout";
     case Errc::ended_by_operator:
-    case Errc::user_blocked:
-      return "operator";
-    default:
-      return "ended";
+    case Errc::user_blocked: return "operator";
+    default: return "ended";
   }
 }
 

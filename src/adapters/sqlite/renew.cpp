@@ -52,8 +52,7 @@ Result<bool> apply(Database& db, const Renewal& request, const Found& found, con
   const auto kept = static_cast<std::int64_t>(decision.kept_gen);
   Result<std::uint64_t> changed = 1;
   switch (decision.kind) {
-    case Kind::refuse:
-      return true;
+    case Kind::refuse: return true;
     case Kind::end: {
       auto ended =
           end_session(db, request.sid, decision.reason, now, request.ip, "last renewed from " + found.renewed_ip);

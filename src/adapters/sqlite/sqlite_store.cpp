@@ -109,9 +109,8 @@ Task<Result<store::SignedIn>> SqliteStore::sign_in(store::SignIn request) {
 }
 
 Task<Result<store::Renewed>> SqliteStore::renew(store::Renewal request) {
-  co_return co_await submit<store::Renewed>(workers_->writes, [this, &request](Database& db) {
-    return sqlite::renew(db, request, workers_->clock.wall());
-  });
+  co_return co_await submit<store::Renewed>(
+      workers_->writes, [this, &request](Database& db) { return sqlite::renew(db, request, workers_->clock.wall()); });
 }
 
 Task<Result<void>> SqliteStore::keep(std::vector<std::pair<std::string, std::uint64_t>> kept) {

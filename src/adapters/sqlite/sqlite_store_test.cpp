@@ -9,6 +9,7 @@
 #include "adapters/sqlite/schema.hpp"
 #include "adapters/sqlite/sqlite_place.hpp"
 #include "store/contract_cases.hpp"
+#include "store/contract_renewal_cases.hpp"
 
 namespace gatecast::store {
 INSTANTIATE_TEST_SUITE_P(Sqlite, StoreContract,
@@ -224,9 +225,10 @@ TEST_F(SqliteStoreTest, SessionsFromBeforeRenewalLiveOnAndCannotRenew) {
   {
     Database db = look_into(folder_.database());
     ASSERT_TRUE(migrate(db, folder_.database(), migrations().first(1)));
-    ASSERT_TRUE(db.exec("INSERT INTO users VALUES ('u', '', '', 0, 0, 0, 'r', NULL, 0, 5);"
-                        "INSERT INTO sessions VALUES ('sid', 'u', 'i', 'solana', '192.0.2.1', '', 5, 5, 7000, 1, NULL,"
-                        " NULL)"));
+    ASSERT_TRUE(
+        db.exec("INSERT INTO users VALUES ('u', '', '', 0, 0, 0, 'r', NULL, 0, 5);"
+                "INSERT INTO sessions VALUES ('sid', 'u', 'i', 'solana', '192.0.2.1', '', 5, 5, 7000, 1, NULL,"
+                " NULL)"));
   }
   auto store = open();
   auto view = loop_.run(store->session("sid"));
@@ -234,9 +236,8 @@ TEST_F(SqliteStoreTest, SessionsFromBeforeRenewalLiveOnAndCannotRenew) {
   EXPECT_EQ(view->session.expires_at, from_unix_ms(7000));
   EXPECT_EQ(view->session.absolute_expires_at, from_unix_ms(7000));
   EXPECT_FALSE(view->session.ended_at.has_value());
-  store::Renewal request{.sid = "sid", .secret_hash = "", .decide = [](const auto&, WallTime) {
-                           return store::RotationDecision{};
-                         }};
+  store::Renewal request{
+      .sid = "sid", .secret_hash = "", .decide = [](const auto&, WallTime) { return store::RotationDecision{}; }};
   EXPECT_EQ(loop_.run(store->renew(request)).error().code, Errc::refresh_invalid);
   EXPECT_EQ(loop_.run(store->end_sessions("u", "", Errc::signed_out, from_unix_ms(6000), ""))->size(), 1U);
 }
