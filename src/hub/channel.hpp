@@ -14,6 +14,7 @@
 #include "core/result.hpp"
 #include "hub/client.hpp"
 #include "hub/log.hpp"
+#include "hub/subscription.hpp"
 
 namespace gatecast::hub {
 
@@ -27,7 +28,8 @@ class Channel {
     Client* client;
     std::uint64_t cursor;  // where there is a log: the next frame for it
     std::uint32_t slot;    // its place among the client's subscriptions
-    std::uint32_t log;     // which of `logs`
+    std::uint16_t log;     // which of `logs`
+    bool joins;            // it sees who comes and goes
   };
   struct FormLog {
     const Form* form;
@@ -36,7 +38,9 @@ class Channel {
   /// Who waits for the home's answer before its subscription stands.
   struct Waiting {
     Client* client;
-    std::move_only_function<void(Result<void>)> done;
+    SubscribeOptions options;
+    SubscribeDone done;
+    std::uint32_t recovery = 0;  // the number of the recovery it asked the home for; 0: none
   };
 
   explicit Channel(std::string n) : name(std::move(n)) {}
@@ -51,9 +55,14 @@ class Channel {
   std::uint64_t home_mask = 0;     // at home: the shards that have subscribers
   std::uint32_t registration = 0;  // the number of the registration at home; 0: none
   bool active = false;             // the home has answered it
-  bool dirty = false;              // in the hub's list of channels to flush
-  bool again = false;              // frames came while the pass was under way
-  std::uint32_t pass = 0;          // how far the pass over the subscribers has come
+  /// Whether the home was asked for what was lost on the way here, and whether more was lost since.
+  enum class Refill : std::uint8_t { none, asked, again };
+  Refill refill = Refill::none;
+  bool dirty = false;      // in the hub's list of channels to flush
+  bool again = false;      // frames came while the pass was under way
+  std::uint32_t pass = 0;  // how far the pass over the subscribers has come
+  /// The newest publication that came here, where the channel keeps a history; every subscriber here stands there.
+  broker::StreamPosition position{};
 };
 
 }  // namespace gatecast::hub

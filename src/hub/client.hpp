@@ -47,7 +47,8 @@ class Client {
   virtual void on_drained() = 0;
   /// Publications of this channel were lost on the way to this shard; the client has to subscribe anew.
   virtual void on_gap(std::string_view channel) = 0;
-  virtual const Form& form() const = 0;
+  /// The form of its publications: on a channel where it sees who comes and goes, or not.
+  virtual const Form& form(bool joins) const = 0;
 
   struct Subscription {
     Channel* channel;

@@ -17,11 +17,29 @@ std::size_t total(const iovec* parts, std::size_t count) {
 void Hub::deliver(const broker::Publication& publication) {
   check_.assert_here();
   auto* channel = find(publication.channel);
-  if (channel == nullptr || channel->subscribers.empty()) return;
-  if (channel->logged()) {
-    append_to_logs(*channel, publication);
+  if (channel == nullptr) return;
+  if (publication.offset == 0 || follows(*channel, publication)) hand_out(*channel, publication);
+}
+
+/// Whether it is the next one of the stream, which then stands at it; a hole before it is asked for.
+bool Hub::follows(Channel& channel, const broker::Publication& publication) {
+  if (!channel.active) return false;  // the home's answer, behind it in the lane, says where this shard begins
+  auto& at = channel.position;
+  if (publication.epoch == at.epoch && publication.offset <= at.offset) return false;
+  if (publication.epoch != at.epoch || publication.offset != at.offset + 1) {
+    refill(channel);
+    return false;
+  }
+  ++at.offset;
+  return true;
+}
+
+void Hub::hand_out(Channel& channel, const broker::Publication& publication) {
+  if (channel.subscribers.empty()) return;
+  if (channel.logged()) {
+    append_to_logs(channel, publication);
   } else {
-    deliver_to_outboxes(*channel, publication);
+    deliver_to_outboxes(channel, publication);
   }
 }
 
@@ -30,12 +48,13 @@ void Hub::deliver_to_outboxes(Channel& channel, const broker::Publication& publi
   Slice frame;
   for (auto& s : channel.subscribers) {
     if (s.client->muted_ || s.client->doomed_) continue;
-    if (&s.client->form() != form) {
-      form = &s.client->form();
+    if (const Form& its = s.client->form(s.joins); &its != form) {
+      form = &its;
       frame_.clear();
       form->encode(frame_, publication);
-      frame = whole(BlockRef::copy(frame_));
+      if (!frame_.empty()) frame = whole(BlockRef::copy(frame_));
     }
+    if (frame_.empty()) continue;
     ++stats_.deliveries;
     s.client->outbox_.put(frame);
     bound_queue(*s.client);
@@ -48,6 +67,7 @@ void Hub::append_to_logs(Channel& channel, const broker::Publication& publicatio
     auto& [form, log] = (*channel.logs)[i];
     frame_.clear();
     form->encode(frame_, publication);
+    if (frame_.empty()) continue;
     log.append(frame_);
     log_bytes_ += frame_.size();
     // Over a bound half of this log is freed.

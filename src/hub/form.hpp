@@ -13,7 +13,8 @@ namespace gatecast::hub {
 class Form {
  public:
   virtual ~Form() = default;
-  /// Appends the complete frame that carries `publication` to a subscriber.
+  /// Appends the complete frame that carries `publication` to a subscriber; nothing where such subscribers do not see
+  /// its kind.
   virtual void encode(std::string& out, const broker::Publication& publication) const = 0;
 };
 

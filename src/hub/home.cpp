@@ -42,13 +42,16 @@ void Hub::leave_home(Channel& channel) {
 void Hub::home_register(const std::string& name, unsigned from, std::uint32_t registration) {
   auto& channel = get(name);
   set_home_mask(channel, channel.home_mask | std::uint64_t{1} << from);
-  if (from == shard_) return answer(std::string(name), registration, true);
+  const broker::StreamPosition position = streams_.position(name);
+  if (from == shard_) return answer(std::string(name), registration, position);
   // The answer goes the way of the publications, so that none can overtake it.
   auto* hub = mesh_.hubs[from];
-  if (mesh_.post_data(from, kMessageBytes, [hub, name, registration] { hub->answer(name, registration, true); }))
+  if (mesh_.post_data(from, kMessageBytes,
+                      [hub, name, registration, position] { hub->answer(name, registration, position); })) {
     return;
+  }
   home_unregister(name, from);
-  mesh_.post_control(from, [hub, name, registration] { hub->answer(name, registration, false); });
+  mesh_.post_control(from, [hub, name, registration] { hub->answer(name, registration, std::nullopt); });
 }
 
 void Hub::home_unregister(const std::string& name, unsigned from) {
@@ -58,49 +61,64 @@ void Hub::home_unregister(const std::string& name, unsigned from) {
   drop_if_unused(*channel);
 }
 
-void Hub::answer(const std::string& name, std::uint32_t registration, bool accepted) {
+void Hub::answer(const std::string& name, std::uint32_t registration, std::optional<broker::StreamPosition> position) {
   check_.assert_here();
   auto* channel = find(name);
   // A registration that was given up meanwhile has another number.
   if (channel == nullptr || channel->registration != registration) return;
+  const bool accepted = position.has_value();
   channel->active = accepted;
+  if (accepted) channel->position = *position;
   if (!accepted) channel->registration = 0;
-  // Each call may subscribe, unsubscribe or end clients of this very channel: look again after each.
-  while (channel != nullptr && !channel->waiting.empty() && channel->registration == (accepted ? registration : 0)) {
-    auto next = std::move(channel->waiting.front());
-    channel->waiting.erase(channel->waiting.begin());
-    if (accepted) add(*channel, *next.client);
+  // Each call may subscribe, unsubscribe or end clients of this very channel: look again after each. Who recovers has
+  // an answer of its own, unless there is none to come.
+  const auto served = [accepted](const Channel::Waiting& w) { return !accepted || !w.options.recover; };
+  while (channel != nullptr && channel->registration == (accepted ? registration : 0)) {
+    const auto at = std::ranges::find_if(channel->waiting, served);
+    if (at == channel->waiting.end()) break;
+    auto next = std::move(*at);
+    channel->waiting.erase(at);
+    if (accepted) add(*channel, *next.client, next.options.joins);
     --next.client->waiting_;
-    next.done(accepted ? Result<void>{} : Result<void>{Errc::overloaded});
+    next.done(accepted ? Result<Subscribed>(Subscribed{.position = channel->position})
+                       : Result<Subscribed>(Errc::overloaded));
     channel = find(name);
   }
   if (channel != nullptr && channel->subscribers.empty() && channel->waiting.empty()) close_channel(*channel);
 }
 
-Task<Result<broker::StreamPosition>> Hub::publish(broker::PublicationRef publication) {
+Task<Result<broker::StreamPosition>> Hub::publish(std::shared_ptr<broker::Publication> publication,
+                                                  broker::HistoryOptions history) {
   check_.assert_here();
   using Answer = Result<broker::StreamPosition>;
   const unsigned home = home_of(publication->channel);
   if (home == shard_) {
     if (!may_take_data()) co_return Errc::overloaded;
-    home_publish(publication);
-    co_return broker::StreamPosition{};
+    co_return home_publish(std::move(publication), history);
   }
   const std::size_t bytes = publication->data.size() + kMessageBytes;
   Mesh& mesh = mesh_;
-  co_return co_await arrival<Answer>([&mesh, home, bytes, &publication](Resume<Answer> resume) {
+  co_return co_await arrival<Answer>([&mesh, home, bytes, history, &publication](Resume<Answer> resume) {
     auto back = std::make_shared<Resume<Answer>>(std::move(resume));
-    const bool taken = mesh.post_data(home, bytes, [hub = mesh.hubs[home], publication, back] {
-      hub->home_publish(publication);
-      (*back)(broker::StreamPosition{});
-    });
+    const bool taken =
+        mesh.post_data(home, bytes, [hub = mesh.hubs[home], p = std::move(publication), history, back]() mutable {
+          (*back)(hub->home_publish(std::move(p), history));
+        });
     if (!taken) (*back)(Errc::overloaded);
   });
 }
 
-void Hub::home_publish(const broker::PublicationRef& publication) {
+broker::StreamPosition Hub::home_publish(std::shared_ptr<broker::Publication> publication,
+                                         broker::HistoryOptions history) {
   check_.assert_here();
   ++stats_.publications;
+  broker::StreamPosition position;
+  if (history.on()) position = streams_.append(publication, history);
+  home_spread(std::move(publication));
+  return position;
+}
+
+void Hub::home_spread(const broker::PublicationRef& publication) {
   const auto* channel = find(publication->channel);
   if (channel == nullptr) return;
   for (std::uint64_t mask = channel->home_mask; mask != 0; mask &= mask - 1) {
@@ -113,11 +131,12 @@ void Hub::home_publish(const broker::PublicationRef& publication) {
     const std::size_t bytes = publication->data.size() + kMessageBytes;
     if (mesh_.post_data(to, bytes, [hub, publication] { hub->deliver(*publication); })) continue;
     ++stats_.gapped;
-    mesh_.post_control(to, [hub, name = publication->channel] { hub->gap(name); });
+    mesh_.post_control(to,
+                       [hub, name = publication->channel, kept = publication->offset != 0] { hub->gap(name, kept); });
   }
 }
 
-void Hub::gap(const std::string& name) {
+void Hub::gap(const std::string& name, bool kept) {
   check_.assert_here();
   auto* channel = find(name);
   if (channel == nullptr) return;
@@ -127,10 +146,28 @@ void Hub::gap(const std::string& name) {
     if (channel->registration != 0) ask_home(*channel);
     return;
   }
-  std::vector<Client*> told;
-  for (const auto& s : channel->subscribers) told.push_back(s.client);
-  // on_gap ends subscriptions of this channel; nobody is destroyed before the end of the turn.
-  for (auto* client : told) client->on_gap(name);
+  if (kept) return refill(*channel);
+  tell_gap(*channel);
+}
+
+Task<Result<broker::HistoryPage>> Hub::history(std::string channel, broker::HistoryQuery query) {
+  co_return co_await at_home<Result<broker::HistoryPage>>(
+      channel, [channel, query](Hub& home) { return home.streams_.read(channel, query); });
+}
+
+Task<void> Hub::clear_history(std::string channel) {
+  co_await at_home<bool>(channel, [channel](Hub& home) {
+    home.streams_.clear(channel);
+    return true;
+  });
+}
+
+void Hub::tick() {
+  check_.assert_here();
+  streams_.sweep([this](std::string_view name) {
+    const auto* channel = find(name);
+    return channel != nullptr && channel->home_mask != 0;
+  });
 }
 
 }  // namespace gatecast::hub

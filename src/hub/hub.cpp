@@ -2,8 +2,13 @@
 
 namespace gatecast::hub {
 
-Hub::Hub(unsigned shard, Mesh& mesh, Limits limits, const Clock& clock)
-    : shard_(shard), mesh_(mesh), limits_(limits), clock_(clock) {}
+Hub::Hub(unsigned shard, Mesh& mesh, Limits limits, const Clock& clock, std::uint64_t seed)
+    : shard_(shard),
+      mesh_(mesh),
+      limits_(limits),
+      clock_(clock),
+      streams_(limits.streams, clock, seed),
+      presence_(limits.presence_entries) {}
 
 Hub::~Hub() = default;
 
@@ -23,18 +28,23 @@ void Hub::drop_if_unused(Channel& channel) {
   channels_.erase(channels_.find(std::string_view(channel.name)));
 }
 
-void Hub::subscribe(Client& client, std::string_view name, std::move_only_function<void(Result<void>)> done) {
+void Hub::subscribe(Client& client, std::string_view name, SubscribeOptions options, SubscribeDone done) {
   check_.assert_here();
   if (subscribed(client, name) || waits_for(client, name)) return done(Errc::already_subscribed);
   if (client.subscriptions_.size() + client.waiting_ >= limits_.channels) return done(Errc::limit_exceeded);
   auto& channel = get(name);
-  if (channel.active) {
-    add(channel, client);
-    return done({});
+  if (channel.active && !options.recover) {
+    add(channel, client, options.joins);
+    return done(Subscribed{.position = channel.position});
   }
-  channel.waiting.push_back({&client, std::move(done)});
+  const bool recovers = options.recover.has_value();
+  channel.waiting.push_back({&client, std::move(options), std::move(done)});
   ++client.waiting_;
+  // The home answers the registration first, so a recovery finds the channel active.
+  if (recovers) channel.waiting.back().recovery = ++last_recovery_;
+  const std::uint32_t recovery = last_recovery_;
   if (channel.registration == 0) ask_home(channel);
+  if (recovers) ask_recovery(std::string(name), recovery);
 }
 
 bool Hub::unsubscribe(Client& client, std::string_view name) {
@@ -106,10 +116,10 @@ void Hub::remove_waiting(Client& client) {
   for (auto* channel : emptied) close_channel(*channel);
 }
 
-void Hub::add(Channel& channel, Client& client) {
-  Channel::Subscriber s{&client, 0, static_cast<std::uint32_t>(client.subscriptions_.size()), 0};
+void Hub::add(Channel& channel, Client& client, bool joins) {
+  Channel::Subscriber s{&client, 0, static_cast<std::uint32_t>(client.subscriptions_.size()), 0, joins};
   if (channel.logged()) {
-    s.log = log_for(channel, client.form());
+    s.log = log_for(channel, client.form(joins));
     s.cursor = (*channel.logs)[s.log].log.end();
   }
   client.subscriptions_.push_back({&channel, static_cast<std::uint32_t>(channel.subscribers.size())});
@@ -155,19 +165,19 @@ void Hub::close_channel(Channel& channel) {
   drop_if_unused(channel);
 }
 
-std::uint32_t Hub::log_for(Channel& channel, const Form& form) {
+std::uint16_t Hub::log_for(Channel& channel, const Form& form) {
   auto& logs = *channel.logs;
-  for (std::uint32_t i = 0; i < logs.size(); ++i) {
+  for (std::uint16_t i = 0; i < logs.size(); ++i) {
     if (logs[i].form == &form) return i;
   }
   logs.push_back({&form, {}});
-  return static_cast<std::uint32_t>(logs.size() - 1);
+  return static_cast<std::uint16_t>(logs.size() - 1);
 }
 
 void Hub::start_log(Channel& channel) {
   channel.logs = std::make_unique<std::vector<Channel::FormLog>>();
   for (auto& s : channel.subscribers) {
-    s.log = log_for(channel, s.client->form());
+    s.log = log_for(channel, s.client->form(s.joins));
     s.cursor = (*channel.logs)[s.log].log.end();
   }
 }

@@ -3,6 +3,8 @@
 // Every channel has one home shard, hash(name) mod shards. A publication goes to the home, which passes it to each
 // shard that has subscribers; a shard with its first subscriber registers at the home by one message, and publications
 // follow the home's answer in the same lane, so nothing falls between. Order: per channel, as the home took them.
+// The home also keeps the channel's history and presence. Where a history is kept, publications have offsets: a shard
+// that sees a hole asks its home for what was lost, and only where the home no longer has it are subscribers told.
 //
 // Place: server's connections and API call it; it knows no sockets: bytes leave through Client::write. Threads: its
 // shard; `Mesh` carries the messages to the others. Lifetime: outlives its clients. Bounds: Limits; a turn sends to at
@@ -17,7 +19,8 @@
 #include <string_view>
 #include <vector>
 
-#include "broker/publication.hpp"
+#include "broker/presence.hpp"
+#include "broker/streams.hpp"
 #include "core/loop.hpp"
 #include "core/result.hpp"
 #include "core/shard.hpp"
@@ -44,7 +47,10 @@ struct HubStats {
   std::uint64_t writes = 0;  // system calls
   std::uint64_t short_writes = 0;
   std::uint64_t slow = 0;
-  std::uint64_t gapped = 0;  // publications refused by a full mailbox
+  std::uint64_t gapped = 0;       // publications refused by a full mailbox
+  std::uint64_t refilled = 0;     // publications that the home sent again after that
+  std::uint64_t recovered = 0;    // subscribers that got what they had missed
+  std::uint64_t unrecovered = 0;  // subscribers that could not
 };
 
 class Hub {
@@ -56,16 +62,19 @@ class Hub {
     std::size_t channels = 128;  // of one client
     unsigned turn_clients = 512;
     Duration turn_time = std::chrono::milliseconds(2);
+    broker::Streams::Limits streams{};
+    std::size_t presence_entries = 1'000'000;
   };
 
-  Hub(unsigned shard, Mesh& mesh, Limits limits, const Clock& clock);
+  /// `seed` makes the epochs of histories: random, the same for all shards.
+  Hub(unsigned shard, Mesh& mesh, Limits limits, const Clock& clock, std::uint64_t seed = 0);
   ~Hub();
   /// The calling thread becomes the shard's.
   void bind() { check_.bind(); }
 
   /// Subscribes `client`; `done` is called once, at once where the home is known, else when it has answered. A client
   /// that leaves before gets no call. Errors: already_subscribed (or waiting for it), limit_exceeded, overloaded.
-  void subscribe(Client& client, std::string_view channel, std::move_only_function<void(Result<void>)> done);
+  void subscribe(Client& client, std::string_view channel, SubscribeOptions options, SubscribeDone done);
   /// Ends the subscription; what was published before stays queued. Returns false where there was none; one that still
   /// waits for its home is none yet, and comes to stand.
   bool unsubscribe(Client& client, std::string_view channel);
@@ -80,8 +89,19 @@ class Hub {
   /// left (at most a segment).
   void drop_queue(Client& client);
 
-  /// Publishes through the channel's home; resumes here. Errors: overloaded.
-  Task<Result<broker::StreamPosition>> publish(broker::PublicationRef publication);
+  /// Publishes through the channel's home, which keeps it as `history` says; resumes here. Errors: overloaded.
+  Task<Result<broker::StreamPosition>> publish(std::shared_ptr<broker::Publication> publication,
+                                               broker::HistoryOptions history = {});
+  /// What the home keeps; resumes here. Errors: those of broker::Streams::read.
+  Task<Result<broker::HistoryPage>> history(std::string channel, broker::HistoryQuery query);
+  Task<void> clear_history(std::string channel);
+  /// Enters a subscriber at the home (where `listed`), and tells those who see joins (where `told`).
+  void enter(const std::string& channel, const broker::ClientInfoRef& who, bool listed, bool told);
+  void leave(const std::string& channel, const broker::ClientInfoRef& who, bool listed, bool told);
+  Task<std::vector<broker::ClientInfoRef>> presence(std::string channel, std::size_t most);
+  Task<broker::PresenceCount> presence_count(std::string channel);
+  /// Once a second or so: what is past its time goes.
+  void tick();
 
   /// Queues one complete frame (a reply, a push, a control frame) for the client.
   void send(Client& client, std::string_view frame);
@@ -99,6 +119,8 @@ class Hub {
   std::size_t home_count() const { return home_count_; }
   std::size_t subscription_count() const { return subscription_count_; }
   const HubStats& stats() const { return stats_; }
+  /// The histories of which this shard is the home.
+  broker::Streams& streams() { return streams_; }
   /// Calls `fn(name, subscribers)` for every channel with subscribers here.
   void each_channel(const std::function<void(const std::string&, std::size_t)>& fn) const;
 
@@ -120,7 +142,7 @@ class Hub {
   void drop_if_unused(Channel& channel);
 
   // Subscribers (hub.cpp).
-  void add(Channel& channel, Client& client);
+  void add(Channel& channel, Client& client, bool joins);
   void remove(Client& client, std::size_t slot, bool keep);
   void remove_all(Client& client, bool keep);
   void remove_waiting(Client& client);
@@ -129,22 +151,56 @@ class Hub {
   void close_channel(Channel& channel);
   void start_log(Channel& channel);
   void stop_log(Channel& channel);
-  std::uint32_t log_for(Channel& channel, const Form& form);
+  std::uint16_t log_for(Channel& channel, const Form& form);
   void keep_pending(Channel& channel, Channel::Subscriber& s);
 
   // The home, and the way to it (home.cpp).
   void set_home_mask(Channel& channel, std::uint64_t mask);
   void ask_home(Channel& channel);
   void leave_home(Channel& channel);
-  void answer(const std::string& name, std::uint32_t registration, bool accepted);
+  void answer(const std::string& name, std::uint32_t registration, std::optional<broker::StreamPosition> position);
   void home_register(const std::string& name, unsigned from, std::uint32_t registration);
   void home_unregister(const std::string& name, unsigned from);
-  void home_publish(const broker::PublicationRef& publication);
-  void gap(const std::string& name);
+  broker::StreamPosition home_publish(std::shared_ptr<broker::Publication> publication, broker::HistoryOptions history);
+  void home_spread(const broker::PublicationRef& publication);
+  void gap(const std::string& name, bool kept);
+  /// `fn` on the hub of the channel's home, and its value here.
+  template <class T, class F>
+  Task<T> at_home(std::string_view channel, F fn) {
+    check_.assert_here();
+    const unsigned home = home_of(channel);
+    if (home == shard_) co_return fn(*this);
+    Mesh& mesh = mesh_;
+    co_return co_await arrival<T>([&mesh, home, &fn](Resume<T> resume) {
+      mesh.post_control(home, [hub = mesh.hubs[home], fn = std::move(fn), resume = std::move(resume)]() mutable {
+        resume(fn(*hub));
+      });
+    });
+  }
+  /// `fn` on the hub of the channel's home.
+  template <class F>
+  void to_home(std::string_view channel, F fn) {
+    const unsigned home = home_of(channel);
+    if (home == shard_) return fn(*this);
+    mesh_.post_control(home, [hub = mesh_.hubs[home], fn = std::move(fn)] { fn(*hub); });
+  }
+
+  // What was missed (recovery.cpp).
+  void ask_recovery(const std::string& name, std::uint32_t number);
+  void home_recover(const std::string& name, unsigned from, std::uint32_t number, const broker::StreamPosition& since,
+                    bool newest_only);
+  void recovery(const std::string& name, std::uint32_t number, std::optional<broker::Recovered> got);
+  void refill(Channel& channel);
+  void home_refill(const std::string& name, unsigned from, std::uint32_t registration,
+                   const broker::StreamPosition& since);
+  void refilled(const std::string& name, std::uint32_t registration, const std::optional<broker::Recovered>& got);
+  void tell_gap(Channel& channel);
 
   // Delivery (delivery.cpp).
   enum class News : std::uint8_t { slow, broken, drained };
   void deliver(const broker::Publication& publication);
+  bool follows(Channel& channel, const broker::Publication& publication);
+  void hand_out(Channel& channel, const broker::Publication& publication);
   void deliver_to_outboxes(Channel& channel, const broker::Publication& publication);
   void append_to_logs(Channel& channel, const broker::Publication& publication);
   void mark(Client& client);
@@ -176,6 +232,7 @@ class Hub {
   std::vector<std::pair<Client*, News>> news_;  // told at the end of the turn
   std::string frame_;                           // scratch for encoding
   std::uint32_t last_registration_ = 0;
+  std::uint32_t last_recovery_ = 0;
   std::size_t log_bytes_ = 0;
   bool channel_backlog_ = false;
   std::size_t subscription_count_ = 0;
@@ -183,6 +240,8 @@ class Hub {
   unsigned sent_this_turn_ = 0;
   SteadyTime turn_start_;
   HubStats stats_;
+  broker::Streams streams_;    // of the channels whose home is here
+  broker::Presence presence_;  // alike
 };
 
 }  // namespace gatecast::hub

@@ -20,8 +20,8 @@ struct Outcome {
   std::optional<Errc> error{};
 };
 
-std::move_only_function<void(Result<void>)> note(Outcome& outcome) {
-  return [&outcome](Result<void> done) {
+SubscribeDone note(Outcome& outcome) {
+  return [&outcome](const Result<Subscribed>& done) {
     ++outcome.calls;
     if (!done) outcome.error = done.error().code;
   };
@@ -33,7 +33,7 @@ std::string homed(OneThread& net, unsigned home, int skip = 0) {
     auto name = fmt::format("channel{}", i);
     FakeClient probe;
     Outcome outcome;
-    net.hub(home).subscribe(probe, name, note(outcome));
+    net.hub(home).subscribe(probe, name, {}, note(outcome));
     const bool here = outcome.calls == 1;
     net.settle();
     net.forget(home, probe);
@@ -47,7 +47,7 @@ TEST(Hub, SubscribesAtOnceWhereTheHomeIsHere) {
   FakeClient client;
   Outcome outcome;
   EXPECT_FALSE(net.hub().subscribed(client, "a"));
-  net.hub().subscribe(client, "a", note(outcome));
+  net.hub().subscribe(client, "a", {}, note(outcome));
   EXPECT_EQ(outcome.calls, 1);
   EXPECT_FALSE(outcome.error.has_value());
   EXPECT_TRUE(net.hub().subscribed(client, "a"));
@@ -65,11 +65,11 @@ TEST(Hub, RefusesASecondSubscriptionAndMoreThanTheLimit) {
   FakeClient client;
   net.subscribe(0, client, "a");
   Outcome twice;
-  net.hub().subscribe(client, "a", note(twice));
+  net.hub().subscribe(client, "a", {}, note(twice));
   EXPECT_EQ(twice.error, Errc::already_subscribed);
   net.subscribe(0, client, "b");
   Outcome third;
-  net.hub().subscribe(client, "c", note(third));
+  net.hub().subscribe(client, "c", {}, note(third));
   EXPECT_EQ(third.error, Errc::limit_exceeded);
   EXPECT_EQ(net.hub().channel_count(), 2u);
   EXPECT_TRUE(net.hub().unsubscribe(client, "a"));
@@ -86,11 +86,11 @@ TEST(Hub, WaitingSubscriptionsCount) {
   FakeClient client;
   net.subscribe(0, client, a);
   Outcome twice;
-  net.hub(0).subscribe(client, a, note(twice));
+  net.hub(0).subscribe(client, a, {}, note(twice));
   EXPECT_EQ(twice.error, Errc::already_subscribed);
   net.subscribe(0, client, b);
   Outcome third;
-  net.hub(0).subscribe(client, c, note(third));
+  net.hub(0).subscribe(client, c, {}, note(third));
   EXPECT_EQ(third.error, Errc::limit_exceeded);
   // One that waits is none yet: it cannot be ended, and comes to stand.
   EXPECT_FALSE(net.hub(0).unsubscribe(client, a));
@@ -161,7 +161,7 @@ TEST(Hub, HomeAnswersAndPublicationsFollow) {
   const auto name = homed(net, 1);
   FakeClient client;
   Outcome outcome;
-  net.hub(0).subscribe(client, name, [&](Result<void> done) {
+  net.hub(0).subscribe(client, name, {}, [&](const Result<Subscribed>& done) {
     note(outcome)(std::move(done));
     net.hub(0).send(client, testing::frame("subscribed"));
   });
@@ -176,7 +176,7 @@ TEST(Hub, HomeAnswersAndPublicationsFollow) {
   EXPECT_EQ(client.frames(), (Frames{"subscribed", "P " + name + " after"}));
   // The second subscriber of the shard needs no answer.
   FakeClient second;
-  net.hub(0).subscribe(second, name, note(outcome));
+  net.hub(0).subscribe(second, name, {}, note(outcome));
   EXPECT_EQ(outcome.calls, 2);
 }
 
@@ -207,14 +207,14 @@ TEST(Hub, ForgottenWhileItWaitsGetsNoCall) {
   FakeClient gone;
   FakeClient muted;
   Outcome outcome;
-  net.hub(0).subscribe(gone, name, note(outcome));
-  net.hub(0).subscribe(muted, name, note(outcome));
+  net.hub(0).subscribe(gone, name, {}, note(outcome));
+  net.hub(0).subscribe(muted, name, {}, note(outcome));
   net.forget(0, gone);
   net.hub(0).mute(muted, true);
   // All have left: the registration is given up, and its answer means nothing to the one who comes next.
   FakeClient next;
   Outcome stands;
-  net.hub(0).subscribe(next, name, note(stands));
+  net.hub(0).subscribe(next, name, {}, note(stands));
   net.settle();
   EXPECT_EQ(outcome.calls, 0);
   EXPECT_EQ(stands.calls, 1);
@@ -230,13 +230,13 @@ TEST(Hub, AnswerOfAnEarlierRegistrationIsIgnored) {
   OneThread net(2, {}, {});
   const auto name = homed(net, 1);
   FakeClient first;
-  net.hub(0).subscribe(first, name, [](Result<void>) { FAIL() << "it has left"; });
+  net.hub(0).subscribe(first, name, {}, [](const Result<Subscribed>&) { FAIL() << "it has left"; });
   net.turn(1);
   net.publish(1, name, "early");
   net.forget(0, first);
   FakeClient next;
   Outcome outcome;
-  net.hub(0).subscribe(next, name, note(outcome));
+  net.hub(0).subscribe(next, name, {}, note(outcome));
   net.turn(0);
   EXPECT_EQ(outcome.calls, 0);
   net.settle();
@@ -252,13 +252,13 @@ TEST(Hub, AnsweredClientsMayEndOthersThatWait) {
   FakeClient three;
   Outcome outcome;
   Outcome again;
-  net.hub(0).subscribe(one, name, [&](Result<void>) {
+  net.hub(0).subscribe(one, name, {}, [&](const Result<Subscribed>&) {
     net.forget(0, two);
     net.hub(0).unsubscribe(one, name);
-    net.hub(0).subscribe(one, name, note(again));
+    net.hub(0).subscribe(one, name, {}, note(again));
   });
-  net.hub(0).subscribe(two, name, [](Result<void>) { FAIL() << "it has left"; });
-  net.hub(0).subscribe(three, name, note(outcome));
+  net.hub(0).subscribe(two, name, {}, [](const Result<Subscribed>&) { FAIL() << "it has left"; });
+  net.hub(0).subscribe(three, name, {}, note(outcome));
   net.settle();
   EXPECT_EQ(outcome.calls, 1);
   EXPECT_EQ(again.calls, 1);
@@ -271,7 +271,7 @@ TEST(Hub, AnsweredClientMayLeaveAtOnce) {
   OneThread net(2, {}, {});
   const auto name = homed(net, 1);
   FakeClient client;
-  net.hub(0).subscribe(client, name, [&](Result<void>) { net.hub(0).unsubscribe(client, name); });
+  net.hub(0).subscribe(client, name, {}, [&](const Result<Subscribed>&) { net.hub(0).unsubscribe(client, name); });
   net.settle();
   for (unsigned i = 0; i < 2; ++i) EXPECT_EQ(net.hub(i).channel_count(), 0u);
 }
@@ -286,8 +286,8 @@ TEST(Hub, FullLaneRefusesTheRegistration) {
   FakeClient client;
   FakeClient second;
   Outcome outcome;
-  net.hub(0).subscribe(client, name, note(outcome));
-  net.hub(0).subscribe(second, name, note(outcome));
+  net.hub(0).subscribe(client, name, {}, note(outcome));
+  net.hub(0).subscribe(second, name, {}, note(outcome));
   net.publish(1, busy, "fills the lane");
   net.turn(1);
   net.settle();
@@ -309,9 +309,9 @@ TEST(Hub, RefusedClientMayAskAgainAtOnce) {
   net.subscribe(0, client, busy);
   net.settle();
   Outcome again;
-  net.hub(0).subscribe(client, name, [&](Result<void> done) {
+  net.hub(0).subscribe(client, name, {}, [&](const Result<Subscribed>& done) {
     EXPECT_FALSE(done.has_value());
-    net.hub(0).subscribe(client, name, note(again));
+    net.hub(0).subscribe(client, name, {}, note(again));
   });
   net.publish(1, busy, "fills the lane");
   net.turn(1);
@@ -370,7 +370,7 @@ TEST(Hub, GapBehindAnAnswerNotYetRead) {
   const auto name = homed(net, 1);
   FakeClient client;
   Outcome outcome;
-  net.hub(0).subscribe(client, name, note(outcome));
+  net.hub(0).subscribe(client, name, {}, note(outcome));
   net.turn(1);
   for (int i = 0; i < 3; ++i) net.publish(1, name, fmt::format("{}", i));
   EXPECT_EQ(net.hub(1).stats().gapped, 1u);

@@ -108,13 +108,15 @@ class Reference {
     auto& view = peer.views[channel];
     if (view.state != Peer::State::none) {
       std::optional<Errc> refused;
-      hub_of(peer).subscribe(peer.client, channel, [&](Result<void> done) { refused = done.error().code; });
+      hub_of(peer).subscribe(peer.client, channel, {},
+                             [&](const Result<Subscribed>& done) { refused = done.error().code; });
       EXPECT_EQ(refused, Errc::already_subscribed);
       return;
     }
     view.state = Peer::State::waiting;
-    hub_of(peer).subscribe(peer.client, channel,
-                           [this, &peer, channel](Result<void> done) { answered(peer, channel, done.has_value()); });
+    hub_of(peer).subscribe(peer.client, channel, {}, [this, &peer, channel](const Result<Subscribed>& done) {
+      answered(peer, channel, done.has_value());
+    });
   }
 
   void unsubscribe(Peer& peer, const std::string& channel) {

@@ -143,7 +143,7 @@ class FakeClient final : public Client {
     gaps.emplace_back(channel);
     if (then_gap) then_gap(channel);
   }
-  const Form& form() const override { return form_; }
+  const Form& form(bool) const override { return form_; }
 
   const Form& form_;
 };
@@ -233,16 +233,33 @@ class OneThread {
 
   /// Publishes from `shard`; the outcome comes to `done`, at once or in a later turn of that shard.
   void publish(
-      unsigned shard, std::string channel, std::string data, std::function<void(bool accepted)> done = [](bool) {}) {
+      unsigned shard, std::string channel, std::string data, std::function<void(bool accepted)> done = [](bool) {},
+      broker::HistoryOptions history = {}) {
     loops_[shard]->enter();
     auto p = std::make_shared<broker::Publication>();
     p->channel = std::move(channel);
     p->data = std::move(data);
-    spawn(publishing(hub(shard), std::move(p), std::move(done)));
+    spawn(publishing(hub(shard), std::move(p), history, std::move(done)));
+  }
+  void publish_at(unsigned shard, std::string channel, std::string data, broker::HistoryOptions history,
+                  std::function<void(const Result<broker::StreamPosition>&)> done) {
+    auto p = std::make_shared<broker::Publication>();
+    p->channel = std::move(channel);
+    p->data = std::move(data);
+    run(shard,
+        [](Hub& h, std::shared_ptr<broker::Publication> publication, broker::HistoryOptions options,
+           std::function<void(const Result<broker::StreamPosition>&)> then) -> Task<void> {
+          then(co_await h.publish(std::move(publication), options));
+        }(hub(shard), std::move(p), history, std::move(done)));
+  }
+  /// Starts a task on that shard.
+  void run(unsigned shard, Task<void> task) {
+    loops_[shard]->enter();
+    spawn(std::move(task));
   }
   /// Subscribes and expects it to succeed, now or when the home answers.
   void subscribe(unsigned shard, FakeClient& client, std::string_view channel) {
-    hub(shard).subscribe(client, channel, [](Result<void> done) { EXPECT_TRUE(done.has_value()); });
+    hub(shard).subscribe(client, channel, {}, [](const Result<Subscribed>& done) { EXPECT_TRUE(done.has_value()); });
   }
   void forget(unsigned shard, FakeClient& client) {
     hub(shard).forget(client);
@@ -260,8 +277,9 @@ class OneThread {
     std::deque<Loop::Fn> taken;
     std::size_t data_bytes = 0;
   };
-  static Task<void> publishing(Hub& hub, broker::PublicationRef publication, std::function<void(bool)> done) {
-    const auto position = co_await hub.publish(std::move(publication));
+  static Task<void> publishing(Hub& hub, std::shared_ptr<broker::Publication> publication,
+                               broker::HistoryOptions history, std::function<void(bool)> done) {
+    const auto position = co_await hub.publish(std::move(publication), history);
     done(position.has_value());
   }
 

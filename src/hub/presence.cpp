@@ -1,0 +1,47 @@
+// Who is on a channel: entered at its home, told to those who see joins in the order in which the home learnt of it.
+#include "hub/hub.hpp"
+
+namespace gatecast::hub {
+namespace {
+
+broker::PublicationRef news_of(const std::string& channel, const broker::ClientInfo& who,
+                               broker::PublicationKind kind) {
+  auto publication = std::make_shared<broker::Publication>();
+  publication->channel = channel;
+  publication->user = who.user;
+  publication->client = who.client;
+  publication->conn_info = who.conn_info;
+  publication->chan_info = who.chan_info;
+  publication->kind = kind;
+  return publication;
+}
+
+}  // namespace
+
+void Hub::enter(const std::string& channel, const broker::ClientInfoRef& who, bool listed, bool told) {
+  check_.assert_here();
+  to_home(channel, [channel, who, listed, told](Hub& home) {
+    if (listed) home.presence_.enter(channel, who);
+    if (told) home.home_spread(news_of(channel, *who, broker::PublicationKind::join));
+  });
+}
+
+void Hub::leave(const std::string& channel, const broker::ClientInfoRef& who, bool listed, bool told) {
+  check_.assert_here();
+  to_home(channel, [channel, who, listed, told](Hub& home) {
+    if (listed) home.presence_.leave(channel, who->client);
+    if (told) home.home_spread(news_of(channel, *who, broker::PublicationKind::leave));
+  });
+}
+
+Task<std::vector<broker::ClientInfoRef>> Hub::presence(std::string channel, std::size_t most) {
+  co_return co_await at_home<std::vector<broker::ClientInfoRef>>(
+      channel, [channel, most](Hub& home) { return home.presence_.clients(channel, most); });
+}
+
+Task<broker::PresenceCount> Hub::presence_count(std::string channel) {
+  co_return co_await at_home<broker::PresenceCount>(channel,
+                                                    [channel](Hub& home) { return home.presence_.count(channel); });
+}
+
+}  // namespace gatecast::hub

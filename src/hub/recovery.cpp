@@ -1,0 +1,124 @@
+// What was missed: by a subscriber that was away, and by a shard whose mailbox was full.
+#include "hub/hub.hpp"
+
+namespace gatecast::hub {
+namespace {
+
+std::size_t bytes_of(const broker::Recovered& recovered) {
+  std::size_t bytes = 128;
+  for (const auto& publication : recovered.publications) bytes += publication->data.size() + 64;
+  return bytes;
+}
+
+}  // namespace
+
+void Hub::ask_recovery(const std::string& name, std::uint32_t number) {
+  const auto* channel = find(name);
+  if (channel == nullptr) return;
+  const auto waiting = std::ranges::find(channel->waiting, number, &Channel::Waiting::recovery);
+  if (waiting == channel->waiting.end()) return;
+  const broker::StreamPosition since = *waiting->options.recover;
+  const bool newest_only = waiting->options.newest_only;
+  const unsigned home = home_of(name);
+  if (home == shard_) return home_recover(name, shard_, number, since, newest_only);
+  mesh_.post_control(home, [hub = mesh_.hubs[home], name, from = shard_, number, since, newest_only] {
+    hub->home_recover(name, from, number, since, newest_only);
+  });
+}
+
+void Hub::home_recover(const std::string& name, unsigned from, std::uint32_t number,
+                       const broker::StreamPosition& since, bool newest_only) {
+  check_.assert_here();
+  auto got = newest_only ? streams_.newest(name, since) : streams_.recover(name, since);
+  if (from == shard_) return recovery(name, number, std::move(got));
+  // Behind what was published before, ahead of what comes after: when it arrives, the shard stands where it ends.
+  auto* hub = mesh_.hubs[from];
+  const std::size_t bytes = bytes_of(got);
+  if (mesh_.post_data(from, bytes, [hub, name, number, got = std::move(got)]() mutable {
+        hub->recovery(name, number, std::move(got));
+      })) {
+    return;
+  }
+  mesh_.post_control(from, [hub, name, number] { hub->recovery(name, number, std::nullopt); });
+}
+
+void Hub::recovery(const std::string& name, std::uint32_t number, std::optional<broker::Recovered> got) {
+  check_.assert_here();
+  auto* channel = find(name);
+  if (channel == nullptr) return;
+  const auto waiting = std::ranges::find(channel->waiting, number, &Channel::Waiting::recovery);
+  if (waiting == channel->waiting.end()) return;
+  // A shard that lost something on the way, or was registered anew, does not stand where the answer ends: asked again,
+  // the home answers behind what makes it whole.
+  if (got && (!channel->active || channel->position != got->top)) return ask_recovery(name, number);
+
+  auto next = std::move(*waiting);
+  channel->waiting.erase(waiting);
+  --next.client->waiting_;
+  if (got) {
+    add(*channel, *next.client, next.options.joins);
+    ++(got->recovered ? stats_.recovered : stats_.unrecovered);
+    next.done(
+        Subscribed{.position = got->top, .recovered = got->recovered, .publications = std::move(got->publications)});
+  } else {
+    next.done(Errc::overloaded);
+  }
+  channel = find(name);
+  if (channel != nullptr && channel->subscribers.empty() && channel->waiting.empty()) close_channel(*channel);
+}
+
+void Hub::refill(Channel& channel) {
+  // The home may have answered already, before what is missed now.
+  if (channel.refill != Channel::Refill::none) {
+    channel.refill = Channel::Refill::again;
+    return;
+  }
+  channel.refill = Channel::Refill::asked;
+  const unsigned home = home_of(channel.name);
+  mesh_.post_control(home, [hub = mesh_.hubs[home], name = channel.name, from = shard_, n = channel.registration,
+                            since = channel.position] { hub->home_refill(name, from, n, since); });
+}
+
+void Hub::home_refill(const std::string& name, unsigned from, std::uint32_t registration,
+                      const broker::StreamPosition& since) {
+  check_.assert_here();
+  auto got = streams_.recover(name, since, broker::Streams::Bounded::by_history);
+  auto* hub = mesh_.hubs[from];
+  const std::size_t bytes = bytes_of(got);
+  if (mesh_.post_data(from, bytes,
+                      [hub, name, registration, got = std::move(got)] { hub->refilled(name, registration, got); })) {
+    return;
+  }
+  mesh_.post_control(from, [hub, name, registration] { hub->refilled(name, registration, std::nullopt); });
+}
+
+void Hub::refilled(const std::string& name, std::uint32_t registration, const std::optional<broker::Recovered>& got) {
+  check_.assert_here();
+  auto* channel = find(name);
+  if (channel == nullptr || channel->registration != registration || !channel->active) return;
+  const bool again = std::exchange(channel->refill, Channel::Refill::none) == Channel::Refill::again;
+  // The lane was full still: by the time the home is asked again some of it has been taken.
+  if (!got) return refill(*channel);
+  for (const auto& publication : got->publications) {
+    // What came by itself meanwhile is not handed out again.
+    if (publication->offset <= channel->position.offset || !follows(*channel, *publication)) continue;
+    ++stats_.refilled;
+    hand_out(*channel, *publication);
+  }
+  if (!got->recovered) {
+    channel->position = got->top;
+    tell_gap(*channel);
+    channel = find(name);  // its last subscribers may have gone
+  }
+  if (again && channel != nullptr && channel->registration == registration) refill(*channel);
+}
+
+void Hub::tell_gap(Channel& channel) {
+  std::vector<Client*> told;
+  for (const auto& s : channel.subscribers) told.push_back(s.client);
+  // on_gap ends subscriptions of this channel; nobody is destroyed before the end of the turn.
+  const std::string name = channel.name;
+  for (auto* client : told) client->on_gap(name);
+}
+
+}  // namespace gatecast::hub
