@@ -5,6 +5,7 @@
 #include "protocol/json_check.hpp"
 #include "protocol/json_writer.hpp"
 #include "server/connection.hpp"
+#include "server/publication_views.hpp"
 
 namespace gatecast::server {
 namespace {
@@ -56,10 +57,10 @@ bool Connection::on_command(const protocol::Command& command) {
     case M::refresh: on_refresh(command); break;
     case M::send: close(Errc::not_available); break;
     case M::presence:
-    case M::presence_stats:
-    case M::history: reply_error(command.id, Errc::not_available); break;
+    case M::presence_stats: on_presence(command); break;
+    case M::history: on_history(command); break;
     case M::rpc: on_rpc(command); break;
-    case M::sub_refresh: reply_error(command.id, Errc::permission_denied); break;
+    case M::sub_refresh: on_sub_refresh(command); break;
   }
   // A connect that was refused ends its frame: SDKs send their subscribes behind it in hope, and read the refusal.
   return phase_ == Phase::connected && !waiting();
@@ -131,6 +132,10 @@ void Connection::on_connect(const protocol::Command& command) {
   std::string token = command.token.empty() ? std::exchange(pending_->token, {}) : std::string(command.token);
   const std::uint32_t id = command.id;
   pending_->connect_id = id;
+  for (const auto& sub : command.subs) {
+    if (sub.recover && is_personal(sub.channel))
+      pending_->personal_since = {sub.offset, broker::epoch_asked(sub.epoch)};
+  }
   if (token.empty()) {
     if (services.config.realtime.insecure) return accept({}, id);
     metrics::count<"connects_total">(metrics::Outcome::refused);
@@ -179,17 +184,19 @@ void Connection::accept(session::Caller caller, std::uint32_t id) {
   uuid_[8] = static_cast<std::uint8_t>((uuid_[8] & 0x3f) | 0x80);
 
   pending_->waiting = true;
-  if (anonymous()) return connected_now(caller, id);
+  if (anonymous()) return connected_now(caller, id, {});
   const auto personal = personal_channel(caller.user_id);
-  worker_.hub().subscribe(*this, personal, [this, id, caller = std::move(caller)](Result<void> done) {
-    if (!done) return close(Errc::server_error);
-    connected_now(caller, id);
-  });
+  hub::SubscribeOptions options{.recover = pending_->personal_since};
+  worker_.hub().subscribe(*this, personal, std::move(options),
+                          [this, id, caller = std::move(caller)](const Result<hub::Subscribed>& done) {
+                            if (!done) return close(Errc::server_error);
+                            connected_now(caller, id, *done);
+                          });
 }
 
 // Writes the connect reply. The session is looked at once more in this very turn: what ended while the personal channel
 // was being subscribed must not connect.
-void Connection::connected_now(const session::Caller& caller, std::uint32_t id) {
+void Connection::connected_now(const session::Caller& caller, std::uint32_t id, const hub::Subscribed& personal) {
   auto& services = worker_.services();
   if (!caller.sid.empty()) {
     const auto standing = services.sessions.standing(caller);
@@ -204,8 +211,14 @@ void Connection::connected_now(const session::Caller& caller, std::uint32_t id) 
   result.ping_seconds =
       static_cast<std::uint32_t>(std::chrono::ceil<std::chrono::seconds>(services.config.realtime.ping).count());
   result.pong = true;
-  const auto personal = personal_channel(user_->id);
-  const protocol::ConnectedSub sub{.channel = personal, .result = {}};
+  const auto channel = personal_channel(user_->id);
+  const PublicationViews missed(personal.publications);
+  const std::string epoch = broker::epoch_text(personal.position.epoch);
+  protocol::ConnectedSub sub{.channel = channel, .result = {.recoverable = true, .positioned = true, .epoch = epoch}};
+  sub.result.was_recovering = pending_->personal_since.has_value();
+  sub.result.recovered = personal.recovered;
+  sub.result.publications = missed.views();
+  sub.result.offset = missed.views().empty() ? personal.position.offset : missed.views().front().offset - 1;
   if (!user_->id.empty()) result.subs = {&sub, 1};
   std::string reply;
   protocol::append_reply(reply, id, result);
@@ -220,72 +233,6 @@ void Connection::connected_now(const session::Caller& caller, std::uint32_t id) 
   due_ = worker_.shard().loop().now() + interval / 2 + Duration(interval / 2) * (random & 1023) / 1024;
   arm();
   release();
-}
-
-void Connection::on_subscribe(const protocol::Command& command) {
-  const auto& namespaces = worker_.services().namespaces;
-  const std::uint32_t id = command.id;
-  if (command.type != 0) return reply_error(id, Errc::not_available);
-  if (worker_.hub().subscribed(*this, command.channel)) return reply_error(id, Errc::already_subscribed);
-  if (auto allowed = namespaces.may_subscribe(command.channel, anonymous()); !allowed) {
-    log::info(
-        "error",
-        {{"reason", info(allowed.error().code).name}, {"channel", command.channel}, {"user", user_->id}, {"ip", ip_}});
-    return reply_error(id, allowed.error().code);
-  }
-  if (pending_ == nullptr) pending_ = std::make_unique<Pending>();
-  pending_->waiting = true;
-  worker_.hub().subscribe(*this, command.channel, [this, id](Result<void> done) {
-    if (done) {
-      std::string reply;
-      protocol::append_reply(reply, id, protocol::SubscribeResult{});
-      send_text(reply);
-    } else {
-      reply_error(id, done.error().code);
-    }
-    release();
-  });
-}
-
-void Connection::on_unsubscribe(const protocol::Command& command) {
-  if (command.channel.starts_with('#')) return reply_error(command.id, Errc::permission_denied);
-  worker_.hub().unsubscribe(*this, command.channel);
-  std::string reply;
-  protocol::append_reply(reply, command.id, protocol::UnsubscribeResult{});
-  send_text(reply);
-}
-
-void Connection::on_publish(const protocol::Command& command) {
-  const bool subscribed = worker_.hub().subscribed(*this, command.channel);
-  if (auto allowed = worker_.services().namespaces.may_publish(command.channel, anonymous(), subscribed); !allowed) {
-    return reply_error(command.id, allowed.error().code);
-  }
-  if (command.data.empty()) return reply_error(command.id, Errc::bad_request);
-  if (protocol::has_top_level_member(command.data, "gatecast")) return reply_error(command.id, Errc::reserved_data);
-  auto publication = std::make_shared<broker::Publication>();
-  publication->channel = command.channel;
-  std::string scratch;
-  publication->data = protocol::compact_newlines(command.data, scratch);
-  publication->user = user_->id;
-  publication->client = client_id();
-  if (pending_ == nullptr) pending_ = std::make_unique<Pending>();
-  pending_->waiting = true;
-  spawn(publish(worker_, id_, command.id, std::move(publication)));
-}
-
-Task<void> Connection::publish(Worker& worker, std::uint64_t id, std::uint32_t command,
-                               broker::PublicationRef publication) {
-  auto position = co_await worker.hub().publish(std::move(publication));
-  auto* connection = worker.find(id);
-  if (connection == nullptr || connection->phase_ != Phase::connected) co_return;
-  if (position) {
-    std::string reply;
-    protocol::append_reply(reply, command, protocol::PublishResult{});
-    connection->send_text(reply);
-  } else {
-    connection->reply_error(command, position.error().code);
-  }
-  connection->release();
 }
 
 void Connection::on_refresh(const protocol::Command& command) {

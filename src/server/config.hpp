@@ -120,6 +120,23 @@ struct NamespaceConfig {
   bool allow_publish_for_client = false;
   bool allow_publish_for_subscriber = false;
   bool allow_publish_for_anonymous = false;
+  bool allow_history_for_client = false;
+  bool allow_history_for_subscriber = false;
+  bool allow_history_for_anonymous = false;
+  bool allow_presence_for_client = false;
+  bool allow_presence_for_subscriber = false;
+  bool allow_presence_for_anonymous = false;
+  bool allow_user_limited_channels = false;
+  bool presence = false;
+  bool join_leave = false;
+  bool force_push_join_leave = false;
+  std::uint32_t history_size = 0;
+  Millis history_ttl{};
+  bool allow_positioning = false;
+  bool force_positioning = false;
+  bool allow_recovery = false;
+  bool force_recovery = false;
+  std::string force_recovery_mode = "stream";  // stream | cache
 };
 
 struct LimitsConfig {
@@ -140,6 +157,12 @@ struct LimitsConfig {
   std::uint64_t log_bytes_channel = 8 * 1048576;
   std::uint64_t log_bytes_shard = 64 * 1048576;
   std::uint32_t mailbox = 65536;
+  std::uint64_t history_bytes_shard = 256 * 1048576;
+  std::uint32_t history_channels_shard = 1'000'000;
+  std::uint32_t history_page = 300;
+  std::uint64_t recovered_bytes = 262144;
+  std::uint32_t presence_clients = 10'000;
+  std::uint32_t presence_entries_shard = 1'000'000;
 };
 
 struct LogConfig {

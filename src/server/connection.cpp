@@ -90,6 +90,7 @@ void Connection::bury() {
   if (phase_ == Phase::buried) return;
   unfile();
   worker_.hub().forget(*this);
+  leave_all_seats();
   worker_.shard().loop().unwatch(stream_.fd());
   phase_ = Phase::buried;
   forget();
@@ -123,15 +124,14 @@ void Connection::on_drained() {
 }
 
 void Connection::on_gap(std::string_view channel) {
-  worker_.hub().unsubscribe(*this, channel);
   const auto& code = info(Errc::insufficient_state);
-  if (channel.starts_with('#')) return close(Errc::insufficient_state);
-  std::string push;
-  protocol::append_unsubscribe_push(push, channel, code.unsub, code.message);
-  send_text(push);
+  const Seat* seat = seats_ == nullptr ? nullptr : seats_->find(channel);
+  // What the client did not subscribe to it cannot subscribe to again: it connects anew.
+  if (is_personal(channel) || (seat != nullptr && seat->by_server)) return close(Errc::insufficient_state);
+  end_subscription(channel, code.unsub, code.message);
 }
 
-const hub::Form& Connection::form() const { return json_over_websocket(); }
+const hub::Form& Connection::form(bool joins) const { return json_over_websocket(joins); }
 
 void Connection::on_time() {
   switch (phase_) {
@@ -154,6 +154,7 @@ void Connection::begin_closing(std::uint16_t code, std::string_view reason, bool
   phase_ = Phase::closing;
   unfile();
   worker_.hub().mute(*this, keep);
+  leave_all_seats();
   if (!keep) worker_.hub().drop_queue(*this);
   std::string frames;
   if (push) {

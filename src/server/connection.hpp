@@ -21,10 +21,12 @@
 #include "net/timer_wheel.hpp"
 #include "protocol/command.hpp"
 #include "server/namespaces.hpp"
+#include "server/seat.hpp"
 #include "server/services.hpp"
 #include "server/users.hpp"
 #include "server/worker.hpp"
 #include "session/sessions.hpp"
+#include "token/subscription_token.hpp"
 #include "ws/decoder.hpp"
 #include "ws/encoder.hpp"
 
@@ -88,6 +90,7 @@ class Connection final : public hub::Client, public net::Ready, public net::Time
     std::string token;  // of the upgrade request, or empty
     Behind behind;
     std::uint32_t connect_id = 0;
+    std::optional<broker::StreamPosition> personal_since{};  // where the client was on its personal channel
     bool waiting = false;
   };
 
@@ -98,7 +101,7 @@ class Connection final : public hub::Client, public net::Ready, public net::Time
   void on_broken() override;
   void on_drained() override;
   void on_gap(std::string_view channel) override;
-  const hub::Form& form() const override;
+  const hub::Form& form(bool joins) const override;
 
   // Reading (connection.cpp).
   void read();
@@ -143,17 +146,43 @@ class Connection final : public hub::Client, public net::Ready, public net::Time
   void accept(session::Caller caller, std::uint32_t id);
   void file_under(std::string_view user_id, std::string sid);
   void unfile();
-  void connected_now(const session::Caller& caller, std::uint32_t id);
-  void on_subscribe(const protocol::Command& command);
-  void on_unsubscribe(const protocol::Command& command);
-  void on_publish(const protocol::Command& command);
-  static Task<void> publish(Worker& worker, std::uint64_t id, std::uint32_t command,
-                            broker::PublicationRef publication);
+  void connected_now(const session::Caller& caller, std::uint32_t id, const hub::Subscribed& personal);
   void on_refresh(const protocol::Command& command);
   void on_rpc(const protocol::Command& command);  // and its two below: rpc.cpp
   static Task<void> renew(Worker& worker, std::uint64_t id, std::uint32_t command, std::string token,
                           std::string user_id, std::string ip);
   void reply_rpc(std::uint32_t id, std::string_view data);
+
+  // Commands about a channel (channel_commands.cpp).
+  struct Subscribing;
+  Asker asker(std::string_view channel) const;
+  Seats& seats();
+  void wait();
+  Result<std::optional<token::SubscriptionToken>> subscription_token(const protocol::Command& command);
+  void refuse_subscription(const protocol::Command& command, const Error& error);
+  void on_subscribe(const protocol::Command& command);
+  void subscribed(Subscribing wish, Result<hub::Subscribed> done);
+  void reply_subscribed(const Subscribing& wish, const hub::Subscribed& done);
+  void take_seat(const Subscribing& wish);
+  void leave_seat(std::string_view channel);
+  void leave_all_seats();
+  void end_subscription(std::string_view channel, std::uint32_t code, std::string_view reason);
+  void end_expired_subscriptions();
+  std::optional<std::int64_t> next_subscription_end() const;
+  void on_unsubscribe(const protocol::Command& command);
+  void on_publish(const protocol::Command& command);
+  void on_presence(const protocol::Command& command);
+  void on_history(const protocol::Command& command);
+  void on_sub_refresh(const protocol::Command& command);
+  static Task<void> publish(Worker& worker, std::uint64_t id, std::uint32_t command,
+                            std::shared_ptr<broker::Publication> publication, broker::HistoryOptions history);
+  static Task<void> presence(Worker& worker, std::uint64_t id, std::uint32_t command, std::string channel);
+  static Task<void> presence_stats(Worker& worker, std::uint64_t id, std::uint32_t command, std::string channel);
+  static Task<void> history(Worker& worker, std::uint64_t id, std::uint32_t command, std::string channel,
+                            broker::HistoryQuery query);
+  template <class T>
+  static void answer(Worker& worker, std::uint64_t id, std::uint32_t command, const Result<T>& result);
+
   void reply_error(std::uint32_t id, Errc code);
   void refuse_token(std::uint32_t id, const Error& error);
   bool anonymous() const { return user_ == nullptr || user_->id.empty(); }
@@ -165,6 +194,7 @@ class Connection final : public hub::Client, public net::Ready, public net::Time
   ws::Decoder decoder_;
   std::unique_ptr<Http> http_;
   std::unique_ptr<Pending> pending_;
+  std::unique_ptr<Seats> seats_;
   std::string ip_;
   std::string sid_;
   User* user_ = nullptr;

@@ -100,6 +100,7 @@ void Connection::on_client_time() {
   if (expires_at_ != 0 && unix_seconds(worker_.services().clock.wall()) >= expires_at_ + kExpiredGrace_s) {
     return close(Errc::token_expired);
   }
+  static_cast<void>(end_expired_subscriptions());
   if (due_ <= now) {
     if (ping_out_) return close(Errc::no_pong);
     ping();
@@ -113,6 +114,10 @@ void Connection::arm() {
   if (expires_at_ != 0) {
     const auto left =
         std::chrono::seconds(expires_at_ + kExpiredGrace_s) - worker_.services().clock.wall().time_since_epoch();
+    next = std::min(next, worker_.shard().loop().now() + std::max(Duration(left), Duration(0)));
+  }
+  if (const auto end = seats_ == nullptr ? std::nullopt : next_subscription_end()) {
+    const auto left = std::chrono::seconds(*end) - worker_.services().clock.wall().time_since_epoch();
     next = std::min(next, worker_.shard().loop().now() + std::max(Duration(left), Duration(0)));
   }
   worker_.shard().wheel().set(*this, next);

@@ -6,6 +6,7 @@
 namespace gatecast::server {
 
 /// JSON in a WebSocket text frame, uncompressed.
-const hub::Form& json_over_websocket();
+/// `joins`: for a subscriber that sees who comes and goes.
+const hub::Form& json_over_websocket(bool joins);
 
 }  // namespace gatecast::server

@@ -16,7 +16,7 @@ const std::vector<NamespaceConfig> kAll = {
 const Namespaces kNamespaces(kAll, false, 255);
 
 // 0 where it is allowed, else the code.
-std::string_view outcome(const Result<void>& result) { return result ? "" : info(result.error().code).name; }
+std::string_view outcome(const Namespaces::Found& result) { return result ? "" : info(result.error().code).name; }
 
 TEST(Namespaces, DecideWhoMaySubscribe) {
   const struct {
@@ -40,7 +40,7 @@ TEST(Namespaces, DecideWhoMaySubscribe) {
       {"line\nfeed", false, "bad_request"},
   };
   for (const auto& c : cases) {
-    EXPECT_EQ(outcome(kNamespaces.may_subscribe(c.channel, c.anonymous)), c.outcome) << c.channel;
+    EXPECT_EQ(outcome(kNamespaces.may_subscribe(c.channel, {c.anonymous ? "" : "ann"})), c.outcome) << c.channel;
   }
 }
 
@@ -61,28 +61,96 @@ TEST(Namespaces, DecideWhoMayPublish) {
       {"#me", false, true, "permission_denied"},
   };
   for (const auto& c : cases) {
-    EXPECT_EQ(outcome(kNamespaces.may_publish(c.channel, c.anonymous, c.subscribed)), c.outcome) << c.channel;
+    EXPECT_EQ(outcome(kNamespaces.may_publish(c.channel, {c.anonymous ? "" : "ann", c.subscribed})), c.outcome)
+        << c.channel;
   }
 }
 
 TEST(Namespaces, InsecureOpensEveryConfiguredNamespaceButNoPersonalChannel) {
   const Namespaces insecure(kAll, true, 255);
-  EXPECT_EQ(outcome(insecure.may_subscribe("closed:1", true)), "");
-  EXPECT_EQ(outcome(insecure.may_publish("closed:1", true, false)), "");
-  EXPECT_EQ(outcome(insecure.may_subscribe("nowhere:1", true)), "unknown_channel");
-  EXPECT_EQ(outcome(insecure.may_subscribe("#someone", true)), "permission_denied");
+  EXPECT_EQ(outcome(insecure.may_subscribe("closed:1", {})), "");
+  EXPECT_EQ(outcome(insecure.may_publish("closed:1", {})), "");
+  EXPECT_EQ(outcome(insecure.may_subscribe("nowhere:1", {})), "unknown_channel");
+  EXPECT_EQ(outcome(insecure.may_subscribe("#someone", {})), "permission_denied");
 }
 
 TEST(Namespaces, BoundNames) {
-  EXPECT_EQ(outcome(kNamespaces.may_subscribe("chat:" + std::string(250, 'x'), false)), "");
-  EXPECT_EQ(outcome(kNamespaces.may_subscribe("chat:" + std::string(251, 'x'), false)), "bad_request");
+  EXPECT_EQ(outcome(kNamespaces.may_subscribe("chat:" + std::string(250, 'x'), {"ann"})), "");
+  EXPECT_EQ(outcome(kNamespaces.may_subscribe("chat:" + std::string(251, 'x'), {"ann"})), "bad_request");
 }
 
 TEST(Namespaces, BackEndsMayUseWhatExists) {
-  EXPECT_EQ(outcome(kNamespaces.exists("closed:1")), "");
-  EXPECT_EQ(outcome(kNamespaces.exists("#u123")), "");
-  EXPECT_EQ(outcome(kNamespaces.exists("nowhere:1")), "unknown_channel");
-  EXPECT_EQ(outcome(kNamespaces.exists("#with space")), "bad_request");
+  EXPECT_EQ(outcome(kNamespaces.find("closed:1")), "");
+  EXPECT_EQ(outcome(kNamespaces.find("#u123")), "");
+  EXPECT_EQ(outcome(kNamespaces.find("nowhere:1")), "unknown_channel");
+  EXPECT_EQ(outcome(kNamespaces.find("#with space")), "bad_request");
+}
+
+TEST(Namespaces, LimitChannelsToTheUsersTheyName) {
+  const std::vector<NamespaceConfig> all = {{.name = "dialog", .allow_user_limited_channels = true},
+                                            {.name = "plain", .allow_subscribe_for_client = true}};
+  const Namespaces namespaces(all, false, 255);
+  const struct {
+    const char* channel;
+    const char* user;
+    std::string_view outcome;
+  } cases[] = {
+      {"dialog:1#ann,bob", "ann", ""},
+      {"dialog:1#ann,bob", "bob", ""},
+      {"dialog:1#ann,bob", "an", "permission_denied"},
+      {"dialog:1#ann,bob", "nn,b", "permission_denied"},
+      {"dialog:1#ann,bob", "ann,bob", "permission_denied"},
+      {"dialog:1#ann,bob", "", "permission_denied"},
+      {"dialog:1#,", "", "permission_denied"},
+      {"dialog:#eve#ann", "eve", "permission_denied"},
+      {"dialog:#eve#ann", "ann", ""},
+      {"dialog:1", "ann", "permission_denied"},
+      {"plain:1#ann", "bob", ""},  // only a character there
+  };
+  for (const auto& c : cases) EXPECT_EQ(outcome(namespaces.may_subscribe(c.channel, {c.user})), c.outcome) << c.channel;
+}
+
+TEST(Namespaces, HistoryAndPresenceAreThereAndMayBeAskedFor) {
+  const std::vector<NamespaceConfig> all = {
+      {.name = "none"},
+      {.name = "all",
+       .allow_history_for_client = true,
+       .allow_presence_for_client = true,
+       .presence = true,
+       .history_size = 1,
+       .history_ttl = std::chrono::seconds(1)},
+      {.name = "members",
+       .allow_history_for_subscriber = true,
+       .allow_presence_for_subscriber = true,
+       .presence = true,
+       .history_size = 1,
+       .history_ttl = std::chrono::seconds(1)},
+      {.name = "size", .allow_history_for_client = true, .history_size = 1},
+  };
+  const Namespaces namespaces(all, false, 255);
+  const struct {
+    const char* channel;
+    Asker who;
+    std::string_view history, presence;
+  } cases[] = {
+      {"none:1", {"ann", true}, "not_available", "not_available"},
+      {"size:1", {"ann", true}, "not_available", "not_available"},
+      {"all:1", {"ann"}, "", ""},
+      {"all:1", {""}, "permission_denied", "permission_denied"},
+      {"members:1", {"ann"}, "permission_denied", "permission_denied"},
+      {"members:1", {"ann", true}, "", ""},
+      {"#ann", {"ann", true}, "", "permission_denied"},
+      {"#bob", {"ann", false}, "permission_denied", "permission_denied"},
+      {"other:1", {"ann"}, "unknown_channel", "unknown_channel"},
+  };
+  for (const auto& c : cases) {
+    EXPECT_EQ(outcome(namespaces.may_read_history(c.channel, c.who)), c.history) << c.channel;
+    EXPECT_EQ(outcome(namespaces.may_see_presence(c.channel, c.who)), c.presence) << c.channel;
+  }
+  EXPECT_TRUE(namespaces.may_recover(**namespaces.find("all:1"), {"ann"}));
+  EXPECT_FALSE(namespaces.may_recover(**namespaces.find("none:1"), {"ann"}));
+  EXPECT_FALSE(namespaces.may_recover(**namespaces.find("all:1"), {""}));
+  EXPECT_TRUE(history_of(**namespaces.find("#ann")).on());
 }
 
 }  // namespace

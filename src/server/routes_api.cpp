@@ -22,9 +22,8 @@ constexpr std::size_t kLines = 1000;
 using Answer = Result<std::string>;  // the result's JSON
 using Method = Task<Answer> (*)(Exchange&, const JsonIn&);
 
-Result<broker::PublicationRef> publication_of(const Exchange& exchange, std::string_view channel,
-                                              const JsonIn& params) {
-  if (auto known = exchange.services().namespaces.exists(channel); !known) return known.error();
+Result<std::shared_ptr<broker::Publication>> publication_of(const Exchange& exchange, std::string_view channel,
+                                                            const JsonIn& params) {
   const auto data = params.raw("data");
   if (data.empty()) return fail(Errc::field_missing, "data");
   if (protocol::has_top_level_member(data, "gatecast")) return Errc::reserved_data;
@@ -33,16 +32,18 @@ Result<broker::PublicationRef> publication_of(const Exchange& exchange, std::str
   publication->channel = channel;
   std::string scratch;
   publication->data = protocol::compact_newlines(data, scratch);
-  return broker::PublicationRef(std::move(publication));
+  return publication;
 }
 
 Task<Answer> publish_to(Exchange& exchange, std::string channel, const JsonIn& params) {
+  auto found = exchange.services().namespaces.find(channel);
+  if (!found) co_return found.error();
   auto publication = publication_of(exchange, channel, params);
   if (!publication) co_return publication.error();
-  auto position = co_await exchange.worker.hub().publish(*publication);
+  auto position = co_await exchange.worker.hub().publish(std::move(*publication), history_of(**found));
   if (!position) co_return position.error();
   JsonOut out;
-  if (position->offset != 0) out.number("offset", position->offset).text("epoch", position->epoch);
+  if (position->offset != 0) out.number("offset", position->offset).text("epoch", broker::epoch_text(position->epoch));
   co_return out.done();
 }
 

@@ -1,5 +1,7 @@
 #include "server/server.hpp"
 
+#include <cstring>
+
 #include "crypto/random.hpp"
 #include "server/config_keys.hpp"
 #include "server/connection.hpp"
@@ -50,9 +52,17 @@ void tell_of_reuse(Worker& worker, const session::Ending& ending) {
                                                   .text("reason", info(ending.reason).name)
                                                   .text("session", ending.sid))
                           .done();
-  spawn([](Worker& w, broker::PublicationRef told) -> Task<void> {
-    static_cast<void>((co_await w.hub().publish(std::move(told))).has_value());
+  spawn([](Worker& w, std::shared_ptr<broker::Publication> told) -> Task<void> {
+    const auto history = history_of(**w.services().namespaces.find(told->channel));
+    static_cast<void>((co_await w.hub().publish(std::move(told), history)).has_value());
   }(worker, std::move(publication)));
+}
+
+std::uint64_t random_number() {
+  std::uint64_t number = 0;
+  const std::string bytes = crypto::random_bytes(sizeof number);
+  std::memcpy(&number, bytes.data(), sizeof number);
+  return number;
 }
 
 void add_routes(Services& services) {
@@ -106,9 +116,11 @@ Result<void> Server::wire() {
       .store = parts_.store,
       .limiter = limiter_,
       .shards = shards_,
+      .keys = keys_,
       .jwks = keys_.jwks_json(),
       .version = parts_.version,
       .node = crypto::uuid_v4(),
+      .epoch_seed = random_number(),
       .namespaces = Namespaces(config.namespaces, config.realtime.insecure, config.limits.channel_name_bytes),
       .proxies = std::move(*proxies),
       .origins = std::move(*origins),
@@ -169,6 +181,7 @@ Result<void> Server::start() {
     auto& worker = *workers_[shard.index()];
     worker.hub().bind();
     shard.set_turns(&worker);
+    worker.start_ticking();
     if (++bound == shards_.count()) all_bound.set_value();
   });
   running_ = true;

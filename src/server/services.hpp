@@ -20,6 +20,7 @@
 #include "server/user_counts.hpp"
 #include "session/sessions.hpp"
 #include "store/store.hpp"
+#include "token/key_ring.hpp"
 
 namespace gatecast::server {
 
@@ -32,9 +33,11 @@ struct Services {
   store::Store& store;
   limits::RateLimiter& limiter;
   net::Shards& shards;
+  const token::KeyRing& keys;
   std::string jwks;
   std::string version;
-  std::string node;  // this process's id, a UUID
+  std::string node;              // this process's id, a UUID
+  std::uint64_t epoch_seed = 0;  // random: of the histories of this process
   Namespaces namespaces;
   http::TrustedProxies proxies;
   http::OriginPolicy origins;

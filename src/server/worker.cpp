@@ -19,7 +19,12 @@ hub::Hub::Limits hub_limits(const LimitsConfig& limits) {
   return {.queue_bytes = limits.queue_bytes,
           .log_bytes_channel = limits.log_bytes_channel,
           .log_bytes_shard = limits.log_bytes_shard,
-          .channels = limits.channels + 1};
+          .channels = limits.channels + 1,
+          .streams = {.bytes = limits.history_bytes_shard,
+                      .streams = limits.history_channels_shard,
+                      .page = limits.history_page,
+                      .recovered_bytes = limits.recovered_bytes},
+          .presence_entries = limits.presence_entries_shard};
 }
 
 }  // namespace
@@ -54,13 +59,20 @@ void Listener::rest() {
 Worker::Worker(net::Shard& shard, hub::Mesh& mesh, Services& services)
     : shard_(shard),
       services_(services),
-      hub_(shard.index(), mesh, hub_limits(services.config.limits), services.clock),
+      hub_(shard.index(), mesh, hub_limits(services.config.limits), services.clock, services.epoch_seed),
       // An SDK that comes back sends connect and every subscribe in one frame.
       decoder_(std::max<std::size_t>(protocol::kMaxCommandsPerFrame, 1 + services.config.limits.channels)),
       ws_limits_{.message_bytes = static_cast<std::uint32_t>(services.config.limits.message_bytes)},
       read_buffer_(std::make_unique<char[]>(kReadBytes)) {}
 
 Worker::~Worker() = default;
+
+void Worker::start_ticking() {
+  tick_ = shard_.loop().after(std::chrono::seconds(1), [this] {
+    hub_.tick();
+    start_ticking();
+  });
+}
 
 void Worker::listen(net::Fd fd, Port port) {
   auto listener = std::make_unique<Listener>(*this, std::move(fd), port);

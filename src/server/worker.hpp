@@ -55,6 +55,9 @@ class Worker final : public net::Turns {
   std::span<char> read_buffer() { return {read_buffer_.get(), kReadBytes}; }
   std::string& scratch() { return scratch_; }
 
+  /// Begins what is done every second. On the worker's shard.
+  void start_ticking();
+
   /// Takes over a listening socket.
   void listen(net::Fd fd, Port port);
   void accept(net::Accepted accepted, Port port);
@@ -99,6 +102,7 @@ class Worker final : public net::Turns {
   hub::HubStats reported_;
   std::size_t reported_subscriptions_ = 0;
   std::size_t reported_channels_ = 0;
+  Loop::TimerId tick_ = 0;
 };
 
 }  // namespace gatecast::server

@@ -1,0 +1,339 @@
+// The commands of a client that are about a channel. The rules are those of the Centrifuge client protocol, version 2.
+#include "core/log.hpp"
+#include "metrics/registry.hpp"
+#include "protocol/json_check.hpp"
+#include "protocol/json_writer.hpp"
+#include "server/connection.hpp"
+#include "server/publication_views.hpp"
+#include "token/subscription_token.hpp"
+
+namespace gatecast::server {
+namespace {
+
+/// How long after its token's end a subscription waits for the next one.
+constexpr std::int64_t kExpiredGrace_s = 25;
+
+std::uint32_t seconds_until(std::int64_t then, WallTime now) {
+  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(then - unix_seconds(now), 1, 0x7fffffff));
+}
+
+}  // namespace
+
+/// What a subscribe command comes to before the hub is asked.
+struct Connection::Subscribing {
+  std::uint32_t id = 0;
+  std::string channel;
+  broker::StreamPosition since{};  // as the client said
+  std::string since_epoch;
+  std::string chan_info;
+  std::int64_t expires = 0;
+  bool recovers = false;
+  bool positioned = false;
+  bool recoverable = false;
+  bool joins = false;
+  bool listed = false;
+  bool told = false;
+  bool reject_unrecovered = false;
+};
+
+Asker Connection::asker(std::string_view channel) const {
+  return {user_->id, worker_.hub().subscribed(*this, channel)};
+}
+
+void Connection::wait() {
+  if (pending_ == nullptr) pending_ = std::make_unique<Pending>();
+  pending_->waiting = true;
+}
+
+Seats& Connection::seats() {
+  if (seats_ == nullptr) seats_ = std::make_unique<Seats>();
+  return *seats_;
+}
+
+// The token decides alone; one that is for somebody or something else is an attempt, not a mistake.
+Result<std::optional<token::SubscriptionToken>> Connection::subscription_token(const protocol::Command& command) {
+  using Answer = Result<std::optional<token::SubscriptionToken>>;
+  if (command.token.empty()) return Answer(std::nullopt);
+  auto& services = worker_.services();
+  auto read = token::verify_subscription_token(command.token, services.keys,
+                                               {services.config.token.issuer, services.config.token.audience},
+                                               services.clock.wall());
+  if (!read) return read.error();
+  if (read->channel != command.channel || read->user != user_->id || (read->client && *read->client != client_id())) {
+    return fail(Errc::token_foreign, "subscription token");
+  }
+  return Answer(std::move(*read));
+}
+
+void Connection::refuse_subscription(const protocol::Command& command, const Error& error) {
+  log::info("error", {{"reason", info(error.code).name},
+                      {"detail", error.detail},
+                      {"channel", command.channel},
+                      {"user", user_->id},
+                      {"ip", ip_}});
+  if (error.code == Errc::token_foreign) return close(Errc::token_foreign);
+  if (error.code == Errc::token_not_yet_valid) return reply_error(command.id, Errc::token_expired);
+  const auto& code = info(error.code);
+  // Whatever else is wrong with a subscription token, the protocol has one answer to it.
+  const bool of_token = code.need_new_token && error.code != Errc::token_expired;
+  reply_error(command.id, of_token ? Errc::permission_denied : error.code);
+}
+
+void Connection::on_subscribe(const protocol::Command& command) {
+  const auto& namespaces = worker_.services().namespaces;
+  if (command.type != 0) return reply_error(command.id, Errc::not_available);
+  if (!command.tf.empty()) return reply_error(command.id, Errc::bad_request);
+  const Asker who = asker(command.channel);
+  if (who.subscribed) return reply_error(command.id, Errc::already_subscribed);
+  auto token = subscription_token(command);
+  if (!token) return refuse_subscription(command, token.error());
+  auto found =
+      *token ? namespaces.may_subscribe_by_token(command.channel) : namespaces.may_subscribe(command.channel, who);
+  if (!found) return refuse_subscription(command, found.error());
+  const NamespaceConfig& n = **found;
+
+  Subscribing wish{.id = command.id, .channel = std::string(command.channel)};
+  const bool keeps = history_of(n).on();
+  wish.recoverable = keeps && (n.force_recovery || (command.recoverable && namespaces.may_recover(n, who)));
+  wish.positioned =
+      keeps && (wish.recoverable || n.force_positioning || (command.positioned && namespaces.may_position(n, who)));
+  wish.listed = n.presence;
+  wish.told = n.join_leave;
+  wish.joins = n.join_leave && (n.force_push_join_leave || command.join_leave);
+  wish.recovers = command.recover && wish.recoverable;
+  wish.since = {command.offset, broker::epoch_asked(command.epoch)};
+  wish.since_epoch = command.epoch;
+  wish.reject_unrecovered = (command.flag & protocol::kFlagRejectUnrecovered) != 0;
+  if (*token) {
+    wish.chan_info = std::move((*token)->info);
+    wish.expires = (*token)->expires.value_or(0);
+  }
+  hub::SubscribeOptions options{.joins = wish.joins, .newest_only = n.force_recovery_mode == "cache"};
+  if (wish.recovers) options.recover = wish.since;
+  wait();
+  const std::string channel = wish.channel;
+  worker_.hub().subscribe(*this, channel, std::move(options),
+                          [this, wish = std::move(wish)](Result<hub::Subscribed> done) mutable {
+                            subscribed(std::move(wish), std::move(done));
+                          });
+}
+
+void Connection::subscribed(Subscribing wish, Result<hub::Subscribed> done) {
+  if (done && wish.recovers && !done->recovered && wish.reject_unrecovered) {
+    worker_.hub().unsubscribe(*this, wish.channel);
+    done = Errc::unrecoverable_position;
+  }
+  if (!done) {
+    reply_error(wish.id, done.error().code);
+    return release();
+  }
+  reply_subscribed(wish, *done);
+  take_seat(wish);
+  release();
+}
+
+void Connection::reply_subscribed(const Subscribing& wish, const hub::Subscribed& done) {
+  const PublicationViews views(done.publications);
+  const std::string epoch = broker::epoch_text(done.position.epoch);
+  protocol::SubscribeResult result;
+  if (wish.positioned) {
+    result.positioned = true;
+    result.recoverable = wish.recoverable;
+    result.epoch = epoch;
+    // Where it recovered the client walks up from where it was, publication by publication.
+    result.offset = wish.recovers && done.recovered && !done.publications.empty()
+                        ? done.publications.front()->offset - 1
+                        : done.position.offset;
+  }
+  if (wish.recovers) {
+    result.was_recovering = true;
+    result.recovered = done.recovered;
+    result.publications = views.views();
+  }
+  if (wish.expires != 0) {
+    result.expires = true;
+    result.ttl_seconds = seconds_until(wish.expires, worker_.services().clock.wall());
+  }
+  std::string reply;
+  protocol::append_reply(reply, wish.id, result);
+  send_text(reply);
+}
+
+// Others are told after the subscriber has its reply, so that it sees itself come.
+void Connection::take_seat(const Subscribing& wish) {
+  if (!wish.listed && !wish.told && wish.expires == 0 && wish.chan_info.empty()) return;
+  Seat seat{.channel = wish.channel, .expires_at = static_cast<std::uint32_t>(wish.expires)};
+  seat.listed = wish.listed;
+  seat.told = wish.told;
+  seat.who = std::make_shared<const broker::ClientInfo>(
+      broker::ClientInfo{user_->id, client_id(), seats().conn_info, wish.chan_info});
+  if (seat.listed || seat.told) worker_.hub().enter(seat.channel, seat.who, seat.listed, seat.told);
+  seats().all.push_back(std::move(seat));
+  if (wish.expires != 0) arm();
+}
+
+void Connection::leave_seat(std::string_view channel) {
+  Seat* seat = seats_ == nullptr ? nullptr : seats_->find(channel);
+  if (seat == nullptr) return;
+  if (seat->listed || seat->told) worker_.hub().leave(seat->channel, seat->who, seat->listed, seat->told);
+  std::swap(*seat, seats_->all.back());
+  seats_->all.pop_back();
+}
+
+void Connection::leave_all_seats() {
+  if (seats_ == nullptr) return;
+  for (const auto& seat : seats_->all) {
+    if (seat.listed || seat.told) worker_.hub().leave(seat.channel, seat.who, seat.listed, seat.told);
+  }
+  seats_.reset();
+}
+
+void Connection::end_subscription(std::string_view channel, std::uint32_t code, std::string_view reason) {
+  const std::string name(channel);
+  worker_.hub().unsubscribe(*this, name);
+  leave_seat(name);
+  std::string push;
+  protocol::append_unsubscribe_push(push, name, code, reason);
+  send_text(push);
+}
+
+void Connection::on_unsubscribe(const protocol::Command& command) {
+  if (is_personal(command.channel)) return reply_error(command.id, Errc::permission_denied);
+  worker_.hub().unsubscribe(*this, command.channel);
+  leave_seat(command.channel);
+  std::string reply;
+  protocol::append_reply(reply, command.id, protocol::UnsubscribeResult{});
+  send_text(reply);
+}
+
+void Connection::on_publish(const protocol::Command& command) {
+  auto found = worker_.services().namespaces.may_publish(command.channel, asker(command.channel));
+  if (!found) return reply_error(command.id, found.error().code);
+  if (command.data.empty()) return reply_error(command.id, Errc::bad_request);
+  if (protocol::has_top_level_member(command.data, "gatecast")) return reply_error(command.id, Errc::reserved_data);
+  auto publication = std::make_shared<broker::Publication>();
+  publication->channel = command.channel;
+  std::string scratch;
+  publication->data = protocol::compact_newlines(command.data, scratch);
+  publication->user = user_->id;
+  publication->client = client_id();
+  if (seats_ != nullptr) {
+    publication->conn_info = seats_->conn_info;
+    if (const Seat* seat = seats_->find(command.channel)) publication->chan_info = seat->who->chan_info;
+  }
+  wait();
+  spawn(publish(worker_, id_, command.id, std::move(publication), history_of(**found)));
+}
+
+Task<void> Connection::publish(Worker& worker, std::uint64_t id, std::uint32_t command,
+                               std::shared_ptr<broker::Publication> publication, broker::HistoryOptions history) {
+  auto position = co_await worker.hub().publish(std::move(publication), history);
+  answer<protocol::PublishResult>(worker, id, command,
+                                  position ? Result<protocol::PublishResult>(protocol::PublishResult{})
+                                           : Result<protocol::PublishResult>(position.error()));
+}
+
+template <class T>
+void Connection::answer(Worker& worker, std::uint64_t id, std::uint32_t command, const Result<T>& result) {
+  auto* connection = worker.find(id);
+  if (connection == nullptr || connection->phase_ != Phase::connected) return;
+  if (result) {
+    std::string reply;
+    protocol::append_reply(reply, command, *result);
+    connection->send_text(reply);
+  } else {
+    connection->reply_error(command, result.error().code);
+  }
+  connection->release();
+}
+
+void Connection::on_presence(const protocol::Command& command) {
+  auto found = worker_.services().namespaces.may_see_presence(command.channel, asker(command.channel));
+  if (!found) return reply_error(command.id, found.error().code);
+  wait();
+  if (command.method == protocol::Method::presence) {
+    spawn(presence(worker_, id_, command.id, std::string(command.channel)));
+  } else {
+    spawn(presence_stats(worker_, id_, command.id, std::string(command.channel)));
+  }
+}
+
+Task<void> Connection::presence(Worker& worker, std::uint64_t id, std::uint32_t command, std::string channel) {
+  const std::size_t most = worker.services().config.limits.presence_clients;
+  const auto all = co_await worker.hub().presence(std::move(channel), most);
+  std::vector<protocol::ClientInfo> views;
+  views.reserve(all.size());
+  for (const auto& who : all) views.push_back({who->user, who->client, who->conn_info, who->chan_info});
+  answer<protocol::PresenceResult>(worker, id, command, protocol::PresenceResult{views});
+}
+
+Task<void> Connection::presence_stats(Worker& worker, std::uint64_t id, std::uint32_t command, std::string channel) {
+  const auto count = co_await worker.hub().presence_count(std::move(channel));
+  answer<protocol::PresenceStatsResult>(worker, id, command, protocol::PresenceStatsResult{count.clients, count.users});
+}
+
+void Connection::on_history(const protocol::Command& command) {
+  auto found = worker_.services().namespaces.may_read_history(command.channel, asker(command.channel));
+  if (!found) return reply_error(command.id, found.error().code);
+  broker::HistoryQuery query{.limit = command.limit, .reverse = command.reverse};
+  if (command.has_since) query.since = {command.offset, broker::epoch_asked(command.epoch)};
+  wait();
+  spawn(history(worker_, id_, command.id, std::string(command.channel), query));
+}
+
+Task<void> Connection::history(Worker& worker, std::uint64_t id, std::uint32_t command, std::string channel,
+                               broker::HistoryQuery query) {
+  const auto page = co_await worker.hub().history(std::move(channel), query);
+  if (!page) {
+    answer<protocol::HistoryResult>(worker, id, command, page.error());
+    co_return;
+  }
+  const PublicationViews views(page->publications);
+  const std::string epoch = broker::epoch_text(page->top.epoch);
+  answer<protocol::HistoryResult>(worker, id, command, protocol::HistoryResult{views.views(), epoch, page->top.offset});
+}
+
+void Connection::on_sub_refresh(const protocol::Command& command) {
+  Seat* seat = seats_ == nullptr ? nullptr : seats_->find(command.channel);
+  if (seat == nullptr || seat->expires_at == 0) {
+    // A subscription without a token has none to renew; an unknown one is no subscription.
+    return reply_error(command.id, Errc::permission_denied);
+  }
+  if (command.token.empty()) return reply_error(command.id, Errc::bad_request);
+  auto token = subscription_token(command);
+  if (!token) {
+    const bool late = token.error().code == Errc::token_expired;
+    return close(late ? Errc::subscription_expired : Errc::token_foreign);
+  }
+  seat->expires_at = static_cast<std::uint32_t>((*token)->expires.value_or(0));
+  protocol::SubRefreshResult result;
+  if (seat->expires_at != 0) {
+    result = {.expires = true, .ttl_seconds = seconds_until(seat->expires_at, worker_.services().clock.wall())};
+  }
+  std::string reply;
+  protocol::append_reply(reply, command.id, result);
+  send_text(reply);
+  arm();
+}
+
+std::optional<std::int64_t> Connection::next_subscription_end() const {
+  std::optional<std::int64_t> next;
+  for (const auto& seat : seats_->all) {
+    if (seat.expires_at != 0) next = std::min(next.value_or(INT64_MAX), seat.expires_at + kExpiredGrace_s);
+  }
+  return next;
+}
+
+// Subscriptions whose token ended and was not renewed in time.
+void Connection::end_expired_subscriptions() {
+  if (seats_ == nullptr) return;
+  const std::int64_t now = unix_seconds(worker_.services().clock.wall());
+  std::vector<std::string> late;
+  for (const auto& seat : seats_->all) {
+    if (seat.expires_at != 0 && seat.expires_at + kExpiredGrace_s <= now) late.push_back(seat.channel);
+  }
+  const auto& code = info(Errc::subscription_expired);
+  for (const auto& channel : late) end_subscription(channel, code.unsub, code.message);
+}
+
+}  // namespace gatecast::server
