@@ -156,7 +156,7 @@ void Connection::reply_subscribed(const Subscribing& wish, const hub::Subscribed
   }
   std::string reply;
   protocol::append_reply(reply, wish.id, result);
-  send_text(reply);
+  send_text(reply, false);
 }
 
 // Others are told after the subscriber has its reply, so that it sees itself come.
@@ -240,7 +240,7 @@ void Connection::answer(Worker& worker, std::uint64_t id, std::uint32_t command,
   if (result) {
     std::string reply;
     protocol::append_reply(reply, command, *result);
-    connection->send_text(reply);
+    connection->send_text(reply, false);
   } else {
     connection->reply_error(command, result.error().code);
   }

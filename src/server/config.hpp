@@ -111,6 +111,7 @@ struct RealtimeConfig {
   Millis pong = std::chrono::seconds{8};
   bool insecure = false;     // no token needed, all permissions; only with --dev
   std::uint32_t shards = 0;  // 0: one per core
+  bool compression = true;   // permessage-deflate with clients that offer it
 };
 
 struct NamespaceConfig {

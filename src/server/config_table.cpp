@@ -80,6 +80,8 @@ constexpr Row kRows[] = {
     {"realtime.ping", AT(realtime.ping), "Interval of pings to clients.", "", kSecond, kHour},
     {"realtime.pong", AT(realtime.pong), "Time for the answer to a ping; less than the interval.", "", 100, kHour},
     {"realtime.insecure", AT(realtime.insecure), "Development only: no token needed, everything permitted."},
+    {"realtime.compression", AT(realtime.compression),
+     "Messages of 256 bytes and more are compressed for clients that offer it (permessage-deflate)."},
     {"realtime.shards", AT(realtime.shards), "Threads that serve connections; 0: one per core.", "", 0, 64},
 
     {"namespace.name", AT(namespaces[i].name),

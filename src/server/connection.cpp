@@ -14,7 +14,7 @@ Connection::Connection(Worker& worker, std::uint64_t id, net::Stream stream, std
     : worker_(worker),
       id_(id),
       stream_(std::move(stream)),
-      decoder_(worker.ws_limits()),
+      decoder_(worker.ws_limits(false)),
       http_(std::make_unique<Http>(
           http::Limits{worker.services().config.http.header_bytes, worker.services().config.http.body_bytes})),
       ip_(std::move(ip)),
@@ -131,7 +131,7 @@ void Connection::on_gap(std::string_view channel) {
   end_subscription(channel, code.unsub, code.message);
 }
 
-const hub::Form& Connection::form(bool joins) const { return json_over_websocket(joins); }
+const hub::Form& Connection::form(bool joins) const { return json_over_websocket(joins, deflates_); }
 
 void Connection::on_time() {
   switch (phase_) {

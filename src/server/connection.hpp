@@ -132,7 +132,8 @@ class Connection final : public hub::Client, public net::Ready, public net::Time
   void ping();
   void on_client_time();
   void arm();
-  void send_text(std::string_view json);
+  void send_text(std::string_view json, bool secret = true);
+  void on_compressed(std::string_view payload);
   void begin_closing(std::uint16_t code, std::string_view reason, bool keep, bool push);
   void note_end(Errc counted, std::uint16_t code, std::string_view reason);
 
@@ -209,8 +210,9 @@ class Connection final : public hub::Client, public net::Ready, public net::Time
   bool writing_ = false;
   bool ping_out_ = false;
   bool peer_closed_ = false;
-  bool counted_ = false;  // in Services::user_counts
-  bool deaf_ = false;     // the peer broke the framing: what else it sends is thrown away
+  bool deflates_ = false;  // permessage-deflate was agreed on
+  bool counted_ = false;   // in Services::user_counts
+  bool deaf_ = false;      // the peer broke the framing: what else it sends is thrown away
 };
 
 }  // namespace gatecast::server

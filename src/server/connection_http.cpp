@@ -5,6 +5,7 @@
 #include "metrics/registry.hpp"
 #include "server/connection.hpp"
 #include "server/exchange.hpp"
+#include "ws/deflate.hpp"
 #include "ws/handshake.hpp"
 
 namespace gatecast::server {
@@ -246,7 +247,11 @@ Result<void> Connection::upgrade(const http::Request& request, const std::string
     pending_->token = http::query_param(request.query, "token").value_or("");
   }
   ip_ = ip;
-  worker_.hub().send(*this, ws::switching_protocols(*accepted));
+  std::optional<std::string> extension;
+  if (services.config.realtime.compression) extension = ws::choose_deflate(join("Sec-WebSocket-Extensions"));
+  deflates_ = extension.has_value();
+  decoder_ = ws::Decoder(worker_.ws_limits(deflates_));
+  worker_.hub().send(*this, ws::switching_protocols(*accepted, extension.value_or("")));
   phase_ = Phase::unconnected;
   deadline_in(limits().stale_time);
   set_reading(true);

@@ -2,11 +2,15 @@
 #include "core/log.hpp"
 #include "metrics/registry.hpp"
 #include "server/connection.hpp"
+#include "ws/deflate.hpp"
+#include "ws/utf8.hpp"
 
 namespace gatecast::server {
 namespace {
 // The official SDKs renew when the time to live ends, not before: they get this long to do it (protocol §7.5).
 constexpr std::int64_t kExpiredGrace_s = 25;
+// A compressed message may have this many times the bytes of one that is not.
+constexpr std::size_t kInflatedTimes = 10;
 }  // namespace
 
 void Connection::take_ws(std::span<char> bytes) {
@@ -28,7 +32,7 @@ void Connection::take_ws(std::span<char> bytes) {
     }
     switch (event->kind) {
       case ws::Event::Kind::need_more: return;
-      case ws::Event::Kind::text: on_text(event->payload); break;
+      case ws::Event::Kind::text: event->compressed ? on_compressed(event->payload) : on_text(event->payload); break;
       case ws::Event::Kind::binary:
         metrics::count<"refusals_total">(Errc::ws_data);
         close(Errc::ws_data);
@@ -57,6 +61,18 @@ void Connection::on_peer_close(std::uint16_t code) {
   begin_closing(code, {}, false, false);
 }
 
+void Connection::on_compressed(std::string_view payload) {
+  auto message = ws::inflated(payload, limits().message_bytes * kInflatedTimes);
+  if (message && !ws::valid_utf8(*message)) message = fail(Errc::ws_utf8, "inflated text");
+  if (!message) {
+    const auto& code = info(message.error().code);
+    metrics::count<"refusals_total">(message.error().code);
+    log::info("error", {{"reason", code.name}, {"detail", message.error().detail}, {"ip", ip_}});
+    return close(message.error().code, false);
+  }
+  on_text(*message);
+}
+
 void Connection::on_text(std::string_view message) {
   if (phase_ != Phase::unconnected && phase_ != Phase::connected) return;
   auto& decoder = worker_.decoder();
@@ -79,12 +95,17 @@ void Connection::refuse_frame(const Error& error) {
   close(Errc::bad_command);
 }
 
-void Connection::send_text(std::string_view json) {
-  char header[ws::kMaxServerHeaderBytes];
-  const auto size = ws::write_header(header, ws::Opcode::text, json.size());
+// What may hold a secret goes plain: the length of a compressed text tells about its content.
+void Connection::send_text(std::string_view json, bool secret) {
   auto& frame = worker_.scratch();
-  frame.assign(header, size);
-  frame += json;
+  frame.clear();
+  if (deflates_ && !secret && json.size() >= ws::kDeflateFrom) {
+    std::string payload;
+    ws::append_deflated(payload, json);
+    ws::append_frame(frame, ws::Opcode::text, payload, true);
+  } else {
+    ws::append_frame(frame, ws::Opcode::text, json);
+  }
   metrics::count<"messages_out_total">();
   worker_.hub().send(*this, frame);
 }

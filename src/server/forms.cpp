@@ -2,6 +2,7 @@
 
 #include "protocol/json_writer.hpp"
 #include "server/publication_views.hpp"
+#include "ws/deflate.hpp"
 #include "ws/encoder.hpp"
 
 namespace gatecast::server {
@@ -9,7 +10,7 @@ namespace {
 
 class JsonOverWebSocket final : public hub::Form {
  public:
-  explicit JsonOverWebSocket(bool joins) : joins_(joins) {}
+  JsonOverWebSocket(bool joins, bool deflates) : joins_(joins), deflates_(deflates) {}
 
   void encode(std::string& out, const broker::Publication& p) const override {
     static thread_local std::string push;
@@ -28,19 +29,24 @@ class JsonOverWebSocket final : public hub::Form {
         if (joins_) protocol::append_leave_push(push, p.channel, who);
         break;
     }
-    if (!push.empty()) ws::append_frame(out, ws::Opcode::text, push);
+    if (push.empty()) return;
+    if (!deflates_ || push.size() < ws::kDeflateFrom) return ws::append_frame(out, ws::Opcode::text, push);
+    static thread_local std::string payload;
+    payload.clear();
+    ws::append_deflated(payload, push);
+    ws::append_frame(out, ws::Opcode::text, payload, true);
   }
 
  private:
   const bool joins_;
+  const bool deflates_;
 };
 
 }  // namespace
 
-const hub::Form& json_over_websocket(bool joins) {
-  static const JsonOverWebSocket plain(false);
-  static const JsonOverWebSocket with_joins(true);
-  return joins ? with_joins : plain;
+const hub::Form& json_over_websocket(bool joins, bool deflates) {
+  static const JsonOverWebSocket forms[] = {{false, false}, {true, false}, {false, true}, {true, true}};
+  return forms[(joins ? 1 : 0) + (deflates ? 2 : 0)];
 }
 
 }  // namespace gatecast::server

@@ -5,8 +5,8 @@
 
 namespace gatecast::server {
 
-/// JSON in a WebSocket text frame, uncompressed.
+/// JSON in a WebSocket text frame; `deflates`: compressed where that pays.
 /// `joins`: for a subscriber that sees who comes and goes.
-const hub::Form& json_over_websocket(bool joins);
+const hub::Form& json_over_websocket(bool joins, bool deflates);
 
 }  // namespace gatecast::server

@@ -63,6 +63,7 @@ Worker::Worker(net::Shard& shard, hub::Mesh& mesh, Services& services)
       // An SDK that comes back sends connect and every subscribe in one frame.
       decoder_(std::max<std::size_t>(protocol::kMaxCommandsPerFrame, 1 + services.config.limits.channels)),
       ws_limits_{.message_bytes = static_cast<std::uint32_t>(services.config.limits.message_bytes)},
+      ws_limits_deflate_{.message_bytes = ws_limits_.message_bytes, .compression = true},
       read_buffer_(std::make_unique<char[]>(kReadBytes)) {}
 
 Worker::~Worker() = default;

@@ -51,7 +51,7 @@ class Worker final : public net::Turns {
   Services& services() { return services_; }
   Users& users() { return users_; }
   protocol::JsonDecoder& decoder() { return decoder_; }
-  const ws::Limits& ws_limits() const { return ws_limits_; }
+  const ws::Limits& ws_limits(bool compression) const { return compression ? ws_limits_deflate_ : ws_limits_; }
   std::span<char> read_buffer() { return {read_buffer_.get(), kReadBytes}; }
   std::string& scratch() { return scratch_; }
 
@@ -92,6 +92,7 @@ class Worker final : public net::Turns {
   Users users_;
   protocol::JsonDecoder decoder_;
   ws::Limits ws_limits_;
+  ws::Limits ws_limits_deflate_;
   std::unique_ptr<char[]> read_buffer_;
   std::string scratch_;
   std::vector<std::unique_ptr<Listener>> listeners_;
