@@ -88,10 +88,10 @@ class Streams {
   std::size_t count() const { return streams_.size(); }
   std::uint64_t evicted() const { return evicted_; }  // publications that a bound removed
 
-  /// All streams as bytes, and back into empty Streams; what is past its time is left out. `load` takes nothing from
-  /// bytes that are cut, changed or of another version.
+  /// All streams as bytes, and back: those of the saved ones that are `mine`, without what is past its time. The seed
+  /// becomes the saved one. `load` takes nothing from bytes that are cut, changed or of another version.
   std::string save() const;
-  bool load(std::string_view bytes);
+  bool load(std::string_view bytes, const std::function<bool(std::string_view channel)>& mine);
 
  private:
   struct ByName {

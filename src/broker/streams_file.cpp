@@ -66,6 +66,20 @@ class Reader {
   bool good_ = true;
 };
 
+std::shared_ptr<Publication> read_publication(Reader& in) {
+  auto publication = std::make_shared<Publication>();
+  publication->data = in.text();
+  publication->user = in.text();
+  publication->client = in.text();
+  publication->conn_info = in.text();
+  publication->chan_info = in.text();
+  for (std::uint64_t tags = in.number(); tags > 0 && in.good(); --tags) {
+    std::string name = in.text();
+    publication->tags.emplace_back(std::move(name), in.text());
+  }
+  return publication;
+}
+
 }  // namespace
 
 std::string Streams::save() const {
@@ -108,8 +122,8 @@ std::string Streams::save() const {
   return out.done();
 }
 
-bool Streams::load(std::string_view bytes) {
-  if (!bytes.starts_with(kMagic) || bytes.size() < kMagic.size() + 8 || !streams_.empty()) return false;
+bool Streams::load(std::string_view bytes, const std::function<bool(std::string_view)>& mine) {
+  if (!bytes.starts_with(kMagic) || bytes.size() < kMagic.size() + 8) return false;
   const std::string_view body = bytes.substr(0, bytes.size() - 8);
   if (Reader(bytes.substr(body.size())).number() != checksum(body)) return false;
   const SteadyTime now = clock_.steady();
@@ -127,32 +141,26 @@ bool Streams::load(std::string_view bytes) {
   for (std::uint64_t left = in.number(); left > 0 && in.good(); --left) {
     std::string channel = in.text();
     const std::uint64_t epoch = in.number();
-    if (find(channel) != nullptr) return false;
-    Stream& stream = add(std::make_unique<Stream>(std::move(channel), epoch));
+    const bool wanted = mine(channel) && find(channel) == nullptr;
+    auto stream = std::make_unique<Stream>(std::move(channel), epoch);
     const std::uint64_t top = in.number();
-    stream.time = Duration{static_cast<std::int64_t>(in.number())};
-    stream.published_at = moment(in.number());
+    stream->time = Duration{static_cast<std::int64_t>(in.number())};
+    stream->published_at = moment(in.number());
     const std::uint64_t size = in.number();
     if (size > top) return false;
-    stream.top = top - size;
+    stream->top = top - size;
+    Stream* kept = wanted ? &add(std::move(stream)) : nullptr;
     for (std::uint64_t n = 0; n < size && in.good(); ++n) {
-      auto publication = std::make_shared<Publication>();
       const SteadyTime at = moment(in.number());
-      publication->channel = stream.channel;
-      publication->data = in.text();
-      publication->user = in.text();
-      publication->client = in.text();
-      publication->conn_info = in.text();
-      publication->chan_info = in.text();
-      for (std::uint64_t tags = in.number(); tags > 0 && in.good(); --tags) {
-        std::string name = in.text();
-        publication->tags.emplace_back(std::move(name), in.text());
-      }
-      publication->offset = ++stream.top;
+      auto publication = read_publication(in);
+      if (kept == nullptr) continue;
+      publication->channel = kept->channel;
+      publication->offset = ++kept->top;
       publication->epoch = epoch;
-      keep(stream, std::move(publication), at);
+      keep(*kept, std::move(publication), at);
     }
-    expire(stream);
+    if (kept == nullptr) continue;
+    expire(*kept);
     keep_bounds();
   }
   return in.done();

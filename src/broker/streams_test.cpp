@@ -10,6 +10,7 @@ namespace {
 
 using std::chrono::seconds;
 constexpr HistoryOptions kTen{.size = 10, .time = seconds(60)};
+const auto kAll = [](std::string_view) { return true; };
 const auto kNobody = [](std::string_view) { return false; };
 
 class StreamsTest : public testing::Test {
@@ -268,7 +269,7 @@ TEST_F(StreamsTest, SavedAndLoadedTheyAreTheSame) {
 
   clock_.advance(seconds(30));
   Streams loaded({}, clock_, 99);
-  ASSERT_TRUE(loaded.load(saved));
+  ASSERT_TRUE(loaded.load(saved, kAll));
   EXPECT_EQ(loaded.position("a").offset, a.offset);
   EXPECT_EQ(loaded.position("a").epoch, a.epoch);
   EXPECT_EQ(loaded.position("unused").epoch, unused);
@@ -284,19 +285,32 @@ TEST_F(StreamsTest, SavedAndLoadedTheyAreTheSame) {
   EXPECT_EQ(publish(loaded, "a", "13").offset, 13U);
 }
 
+TEST_F(StreamsTest, SavedTogetherTheyMayBeLoadedApart) {
+  for (const char* name : {"a", "b", "c"}) publish_many(name, 1, 3);
+  const std::string saved = streams_.save();
+  Streams one({}, clock_, 1), rest({}, clock_, 2);
+  ASSERT_TRUE(one.load(saved, [](std::string_view name) { return name == "b"; }));
+  ASSERT_TRUE(rest.load(saved, [](std::string_view name) { return name != "b"; }));
+  EXPECT_EQ(one.count(), 1U);
+  EXPECT_EQ(rest.count(), 2U);
+  EXPECT_EQ(one.position("b"), streams_.position("b"));
+  EXPECT_EQ(rest.position("c"), streams_.position("c"));
+  EXPECT_EQ(one.position("unused"), streams_.position("unused"));
+}
+
 TEST_F(StreamsTest, DamagedBytesLoadNothing) {
   publish_many("a", 1, 2);
   const std::string saved = streams_.save();
   for (std::size_t cut = 0; cut < saved.size(); ++cut) {
     Streams loaded({}, clock_, 1);
-    EXPECT_FALSE(loaded.load(saved.substr(0, cut))) << cut;
+    EXPECT_FALSE(loaded.load(saved.substr(0, cut), kAll)) << cut;
     EXPECT_EQ(loaded.count(), 0U) << cut;
   }
   for (std::size_t at = 0; at < saved.size(); ++at) {
     std::string changed = saved;
     changed[at] = static_cast<char>(changed[at] ^ 1);
     Streams loaded({}, clock_, 1);
-    EXPECT_FALSE(loaded.load(changed)) << at;
+    EXPECT_FALSE(loaded.load(changed, kAll)) << at;
     EXPECT_EQ(loaded.count(), 0U) << at;
   }
 }

@@ -119,8 +119,12 @@ class Hub {
   std::size_t home_count() const { return home_count_; }
   std::size_t subscription_count() const { return subscription_count_; }
   const HubStats& stats() const { return stats_; }
-  /// The histories of which this shard is the home.
-  broker::Streams& streams() { return streams_; }
+  /// The histories of which this shard is the home, as bytes, and back from those of all shards: before the first
+  /// client and after the last. False: the bytes are none of ours.
+  std::string save_streams() const { return streams_.save(); }
+  bool load_streams(std::string_view bytes) {
+    return streams_.load(bytes, [this](std::string_view channel) { return home_of(channel) == shard_; });
+  }
   /// Calls `fn(name, subscribers)` for every channel with subscribers here.
   void each_channel(const std::function<void(const std::string&, std::size_t)>& fn) const;
 

@@ -2,11 +2,13 @@
 
 #include <cstring>
 
+#include "core/log.hpp"
 #include "crypto/random.hpp"
 #include "server/config_keys.hpp"
 #include "server/connection.hpp"
 #include "server/exchange.hpp"
 #include "server/json_out.hpp"
+#include "server/stream_file.hpp"
 
 namespace gatecast::server {
 namespace {
@@ -174,6 +176,7 @@ Result<void> Server::listen_all() {
 
 Result<void> Server::start() {
   if (auto listening = listen_all(); !listening) return listening;
+  load_streams();
   std::promise<Result<void>> loaded;
   std::atomic<unsigned> bound{0};
   std::promise<void> all_bound;
@@ -191,6 +194,27 @@ Result<void> Server::start() {
   services_->ready.store(result.has_value());
   return result;
 }
+
+void Server::load_streams() {
+  auto parts = take_streams(streams_path());
+  if (!parts) return log::warn("streams_lost", {{"detail", parts.error().detail}});
+  for (const auto& part : *parts) {
+    for (auto& worker : workers_) {
+      if (!worker->hub().load_streams(part)) return log::warn("streams_lost", {{"detail", "of another version"}});
+    }
+  }
+}
+
+void Server::save_streams() {
+  std::vector<std::string> parts(workers_.size());
+  std::size_t next = 0;
+  on_shards([&](Worker& worker) { parts[next++] = worker.hub().save_streams(); });
+  if (auto written = write_streams(streams_path(), parts); !written) {
+    log::warn("streams_lost", {{"detail", written.error().detail}});
+  }
+}
+
+std::string Server::streams_path() const { return parts_.config.data.dir + "/streams"; }
 
 Task<void> Server::load(session::Sessions& sessions, std::promise<Result<void>>& loaded) {
   auto result = co_await sessions.load();
@@ -232,6 +256,7 @@ void Server::stop() {
   shards_[0].loop().post([this, &drained] { spawn(drain(*sessions_, drained)); });
   drained.get_future().wait();
   on_shards([](Worker& worker) { worker.close_all(); });
+  save_streams();
   shards_.stop();
 }
 

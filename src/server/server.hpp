@@ -44,6 +44,10 @@ class Server {
   Server(Parts parts, token::KeyRing keys);
   Result<void> wire();
   Result<void> listen_all();
+  /// Histories over a restart (server/stream_file.hpp).
+  void load_streams();
+  void save_streams();
+  std::string streams_path() const;
   void on_shards(const std::function<void(Worker&)>& fn);
   static Task<void> load(session::Sessions& sessions, std::promise<Result<void>>& loaded);
   static Task<void> drain(session::Sessions& sessions, std::promise<void>& drained);

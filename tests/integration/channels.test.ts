@@ -195,6 +195,31 @@ describe('recovery', () => {
     assert.deepEqual(log.got, [3, 4])
   })
 
+  for (const shards of [1, 3]) {
+    test(`over a restart, into ${shards} shards; after a crash it says that it cannot`, async (t) => {
+      const server = await start(t)
+      const client = await new Client(t, server, await signIn(server)).connect()
+      const log = await client.subscription('log:1').on()
+      await publishMany(server, 'log:1', 1, 3)
+      await until('the first three', () => log.got.length === 3)
+      await client.sockets.at(-1)!.terminate()
+      client.centrifuge.disconnect()
+      await publishMany(server, 'log:1', 4, 6)
+      await server.stop()
+      const again = await startServer(t, { again: server, config: { namespace: kNamespaces, realtime: { shards }, token: { key: [{ algorithm: 'HS256', secret: kSecret }] } } })
+      await client.connect()
+      await until('what it missed', () => log.got.length === 6)
+      assert.deepEqual(log.got, numbers(1, 6))
+      assert.equal(log.states.at(-1)!.recovered, true)
+      client.centrifuge.disconnect()
+      await again.kill()
+      await startServer(t, { again, config: { namespace: kNamespaces, token: { key: [{ algorithm: 'HS256', secret: kSecret }] } } })
+      await client.connect()
+      await within('the subscription', log.subscription.ready())
+      assert.equal(log.states.at(-1)!.recovered, false)
+    })
+  }
+
   test('cache mode gives the newest value alone', async (t) => {
     const server = await start(t)
     const client = await new Client(t, server, await signIn(server)).connect()
