@@ -1,9 +1,10 @@
 // The floor: what the kernel alone charges for sending small frames to many sockets. Nothing here but accept and
 // send().
 //
-//   bench_floor send SOCKETS ROUNDS SIZE BURST    by itself: a forked reader drains; prints CPU and system calls per
-//   frame bench_floor serve SOCKETS SIZE BURST          driven: prints its port, accepts, then one round per byte on
-//   stdin
+//   bench_floor send SOCKETS ROUNDS SIZE BURST   by itself: a forked reader drains; CPU and system calls a frame
+//   bench_floor serve SOCKETS SIZE BURST         driven: prints its port, accepts; one round for each byte on stdin
+//   bench_floor close SOCKETS                    driven: prints its port, accepts; at a byte on stdin a close frame to
+//                                                each, and each is closed
 //
 // A round writes BURST frames of SIZE bytes to each socket, all of them in one send() call. CPU is that of the sending
 // process, user and system; on loopback this includes the kernel's delivery into the reader's socket.
@@ -176,6 +177,26 @@ int serve(std::size_t count, std::size_t size, std::size_t burst) {
   return 0;
 }
 
+int close_all(std::size_t count) {
+  std::uint16_t port = 0;
+  const int listener = listen_here(port);
+  std::printf("port %u\n", port);
+  std::fflush(stdout);
+  const std::vector<int> sockets = accept_all(listener, count);
+  std::printf("ready\n");
+  std::fflush(stdout);
+  // As many bytes as the disconnect push and the close frame that a client of an ended session gets.
+  const std::string last = make_frames(63, 1) + std::string("\x88\x10\x11\x95", 4) + std::string(14, 'x');
+  char byte;
+  check(read(STDIN_FILENO, &byte, 1) == 1, "read");
+  for (const int fd : sockets) {
+    check(send(fd, last.data(), last.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(last.size()), "send");
+    check(shutdown(fd, SHUT_WR) == 0, "shutdown");
+  }
+  check(read(STDIN_FILENO, &byte, 1) >= 0, "read");
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -185,6 +206,7 @@ int main(int argc, char** argv) {
   const auto number = [&](int i) { return static_cast<std::size_t>(std::strtoul(argv[i], nullptr, 10)); };
   if (mode == "send" && argc == 6) return send_alone(number(2), number(3), number(4), number(5));
   if (mode == "serve" && argc == 5) return serve(number(2), number(3), number(4));
-  std::fprintf(stderr, "bench_floor send SOCKETS ROUNDS SIZE BURST | serve SOCKETS SIZE BURST\n");
+  if (mode == "close" && argc == 3) return close_all(number(2));
+  std::fprintf(stderr, "bench_floor send SOCKETS ROUNDS SIZE BURST | serve SOCKETS SIZE BURST | close SOCKETS\n");
   return 2;
 }

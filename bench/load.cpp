@@ -133,6 +133,7 @@ void Load::readable(std::size_t index) {
     const std::size_t room = buffer_.size() - old;
     const ssize_t n = recv(client.fd, buffer_.data() + old, room, 0);
     if (n < 0 && errno == EAGAIN) return;
+    if (n <= 0 && client.closed_ns != 0) return end(index);
     if (n <= 0) die(fmt::format("the server closed connection {}", index));
     if (client.sampled) read_at_ns_ = now_ns();
     const std::string_view bytes(buffer_.data(), old + static_cast<std::size_t>(n));
@@ -179,6 +180,10 @@ std::size_t Load::take_frames(std::size_t index, std::string_view bytes) {
     }
     if (rest.size() < head + length) return at;
     at += head + length;
+    if (byte(0) == 0x88 && options_.may_close) {
+      note_closed(index);
+      continue;
+    }
     if (options_.raw) {
       ++received_;
       continue;
@@ -189,6 +194,22 @@ std::size_t Load::take_frames(std::size_t index, std::string_view bytes) {
     if (byte(0) != 0x81) die(fmt::format("an unexpected frame, first byte {:#x}", byte(0)));
     take_message(index, message);
   }
+}
+
+void Load::note_closed(std::size_t index) {
+  if (clients_[index].closed_ns != 0) return;
+  clients_[index].closed_ns = now_ns();
+  ++closed_;
+  // Our half of the closing handshake: the server waits for it.
+  static constexpr char kClose[] = {static_cast<char>(0x88), static_cast<char>(0x82), 0, 0, 0, 0, 0x03,
+                                    static_cast<char>(0xe8)};
+  static_cast<void>(send(clients_[index].fd, kClose, sizeof kClose, MSG_NOSIGNAL));
+}
+
+void Load::end(std::size_t index) { epoll_ctl(epoll_, EPOLL_CTL_DEL, clients_[index].fd, nullptr); }
+
+void Load::say(std::size_t index, std::string_view text) {
+  if (clients_[index].closed_ns == 0) send_text(clients_[index], text);
 }
 
 void Load::take_message(std::size_t index, std::string_view message) {

@@ -20,6 +20,7 @@ struct LoadOptions {
   std::vector<std::string> tokens{};  // one a connection, in turn
   std::string channel{};              // subscribed by each; empty: none
   std::size_t sample_every = 1;       // every n-th connection measures latency, by `"t":<ns>` in the data
+  bool may_close = false;             // the other side may close; otherwise that ends the benchmark
 };
 
 class Load {
@@ -35,6 +36,12 @@ class Load {
   /// `also` is.
   bool poll(int timeout_ms, int also = -1);
 
+  /// Sends a text message on an open connection; nothing where it has gone.
+  void say(std::size_t index, std::string_view text);
+  /// When the close frame of a connection was read; 0: not yet.
+  std::int64_t closed_at_ns(std::size_t index) const { return clients_[index].closed_ns; }
+  std::size_t closed() const { return closed_; }
+
   std::uint64_t received() const { return received_; }
   std::vector<std::int64_t>& latencies_ns() { return latencies_; }
 
@@ -45,6 +52,7 @@ class Load {
     State state = State::connecting;
     std::uint8_t replies = 0;
     bool sampled = false;
+    std::int64_t closed_ns = 0;
     std::string torn;
   };
 
@@ -56,6 +64,8 @@ class Load {
   void take_message(std::size_t index, std::string_view message);
   void take_line(std::size_t index, std::string_view line);
   void send_text(Client& client, std::string_view text);
+  void note_closed(std::size_t index);
+  void end(std::size_t index);
   void watch(std::size_t index, std::uint32_t events, bool add);
 
   LoadOptions options_;
@@ -64,6 +74,7 @@ class Load {
   int also_ = -1;
   std::vector<Client> clients_;
   std::size_t ready_ = 0;
+  std::size_t closed_ = 0;
   std::uint64_t received_ = 0;
   std::int64_t read_at_ns_ = 0;
   std::vector<std::int64_t> latencies_;

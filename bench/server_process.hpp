@@ -13,15 +13,24 @@
 
 namespace gatecast::bench {
 
+struct ServerSettings {
+  bool eddsa = false;     // access tokens signed by EdDSA, as shipped; otherwise HS256
+  std::string session{};  // lines of [session]
+  std::string limits{};   // more lines of [limits]
+};
+
 class ServerProcess {
  public:
   /// Starts it and waits until /readyz answers 200.
-  ServerProcess();
+  explicit ServerProcess(const ServerSettings& settings = {});
   ~ServerProcess();
 
   Process& process() { return *process_; }
   std::uint16_t port() const { return port_; }
   std::uint16_t ops_port() const { return ops_port_; }
+  const std::string& folder() const { return folder_; }
+  /// Sum of a metric's samples by the beginning of their lines, e.g. `gatecast_store_commits_total`.
+  double metric(std::string_view begins) const;
 
  private:
   std::string folder_;

@@ -5,13 +5,12 @@
 #include <thread>
 
 #include "bench/http_client.hpp"
+#include "bench/http_load.hpp"
 #include "bench/process.hpp"
 #include "core/text_form.hpp"
 #include "crypto/ed25519.hpp"
 
 namespace gatecast::bench {
-
-namespace {
 
 std::string member(const std::string& reply, const char* name) {
   boost::system::error_code error;
@@ -22,21 +21,42 @@ std::string member(const std::string& reply, const char* name) {
   return std::string(found->get_string());
 }
 
+namespace {
+
+constexpr char kChallenge[] = "/api/v2/auth/wallet/challenge";
+constexpr char kSignIn[] = "/api/v2/auth/wallet";
+
+std::string challenge_of(const std::string& address) {
+  return boost::json::serialize(boost::json::object{{"chain", "solana"}, {"address", address}});
+}
+
+std::string proof_of(const crypto::Ed25519Key& wallet, const std::string& challenge) {
+  const std::string message = member(challenge, "message");
+  return boost::json::serialize(boost::json::object{{"chain", "solana"},
+                                                    {"address", base58_encode(wallet.public_key())},
+                                                    {"message", message},
+                                                    {"signature", base58_encode(wallet.sign(message))}});
+}
+
 std::string one_token(HttpClient& client) {
   const crypto::Ed25519Key wallet = crypto::Ed25519Key::generate();
-  const std::string address = base58_encode(wallet.public_key());
-  const std::string challenge =
-      client.post_ok("/api/v2/auth/wallet/challenge",
-                     boost::json::serialize(boost::json::object{{"chain", "solana"}, {"address", address}}));
-  const std::string message = member(challenge, "message");
-  const boost::json::object proof{{"chain", "solana"},
-                                  {"address", address},
-                                  {"message", message},
-                                  {"signature", base58_encode(wallet.sign(message))}};
-  return member(client.post_ok("/api/v2/auth/wallet", boost::json::serialize(proof)), "token");
+  const std::string challenge = client.post_ok(kChallenge, challenge_of(base58_encode(wallet.public_key())));
+  return member(client.post_ok(kSignIn, proof_of(wallet, challenge)), "token");
 }
 
 }  // namespace
+
+std::vector<std::string> prepare_sign_ins(std::uint16_t port, std::size_t count) {
+  std::vector<crypto::Ed25519Key> wallets;
+  std::vector<std::string> requests;
+  for (std::size_t i = 0; i < count; ++i) {
+    wallets.push_back(crypto::Ed25519Key::generate());
+    requests.push_back(post_bytes(kChallenge, challenge_of(base58_encode(wallets.back().public_key()))));
+  }
+  const std::vector<std::string> challenges = HttpLoad(port, 16).run(requests);
+  for (std::size_t i = 0; i < count; ++i) requests[i] = post_bytes(kSignIn, proof_of(wallets[i], challenges[i]));
+  return requests;
+}
 
 std::vector<std::string> sign_in(std::uint16_t port, std::size_t count) {
   constexpr std::size_t kConnections = 32;

@@ -81,7 +81,8 @@ int do_config_show(const server::LoadOptions& options, const Io& io) {
 int do_keys_new(const std::string& algorithm_name, const std::string& file, const Io& io) {
   auto algorithm = token::algorithm_from_name(algorithm_name);
   if (!algorithm) {
-    io.err << fmt::format("gatecast: no algorithm {}; one of EdDSA, ES256, HS256, HS384, HS512\n", algorithm_name);
+    io.err << fmt::format("gatecast: no algorithm {}; one of EdDSA, ES256, RS256, HS256, HS384, HS512\n",
+                          algorithm_name);
     return kUsage;
   }
   bool symmetric = token::symmetric(*algorithm);
@@ -138,13 +139,14 @@ int do_keys_list(const server::LoadOptions& options, const Io& io) {
   for (const auto& key : c.session.keys)
     line("sessions", key.id.empty() ? "-" : key.id, "-", key.fingerprint, key.use_until);
   for (const auto& key : c.api_keys) line("api", key.name, "-", key.fingerprint, key.use_until);
+  list_managed_keys(c, io);
   return report(loaded, io.err) ? kFine : kFailed;
 }
 
 int do_apikey_new(const std::string& name, const std::vector<std::string>& scopes, const Io& io) {
   for (const std::string& scope : scopes) {
-    if (scope != "publish" && scope != "connections" && scope != "all") {
-      io.err << fmt::format("gatecast: no scope {}; one of publish, connections, all\n", scope);
+    if (std::ranges::find(server::kApiScopes, scope) == std::end(server::kApiScopes)) {
+      io.err << fmt::format("gatecast: no scope {}; one of {}\n", scope, fmt::join(server::kApiScopes, ", "));
       return kUsage;
     }
   }

@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "app/actions.hpp"
+#include "app/operator_line.hpp"
 #include "server/config_table.hpp"
 
 namespace gatecast::app {
@@ -16,6 +17,7 @@ struct Arguments {
   std::string algorithm = "EdDSA";
   std::string file{};
   std::string name{};
+  bool now = false;
   std::vector<std::string> scopes{"publish"};
   std::string token{};
   std::string address{};
@@ -78,10 +80,18 @@ int run_checked(const std::vector<std::string>& arguments, const Io& io) {
   auto* keys = program.add_subcommand("keys", "Make or list token keys");
   keys->require_subcommand(1);
   auto* keys_new = keys->add_subcommand("new", "Make a key that signs access tokens");
-  keys_new->add_option("--algorithm", a.algorithm, "EdDSA, ES256, HS256, HS384 or HS512")
+  keys_new->add_option("--algorithm", a.algorithm, "EdDSA, ES256, RS256, HS256, HS384 or HS512")
       ->type_name("NAME")
       ->capture_default_str();
   keys_new->add_option("--out", a.file, "Write it to a new file (mode 0600) instead of showing it")->type_name("FILE");
+  take_config(*keys_new, a);
+  auto* keys_activate = keys->add_subcommand("activate", "Let a key of token.key_dir sign; the one before leaves");
+  keys_activate->add_option("KID", a.name, "Its id, as keys list shows it")->required()->type_name("");
+  take_config(*keys_activate, a);
+  auto* keys_retire = keys->add_subcommand("retire", "Let a key of token.key_dir count no more");
+  keys_retire->add_option("KID", a.name, "Its id, as keys list shows it")->required()->type_name("");
+  keys_retire->add_flag("--now", a.now, "At once, whatever it signed: where it is in wrong hands");
+  take_config(*keys_retire, a);
   auto* keys_list = keys->add_subcommand("list", "Keys of the configuration, by fingerprint");
   take_config(*keys_list, a);
 
@@ -89,20 +99,30 @@ int run_checked(const std::vector<std::string>& arguments, const Io& io) {
   apikey->require_subcommand(1);
   auto* apikey_new = apikey->add_subcommand("new", "Make a key; it is shown once");
   apikey_new->add_option("NAME", a.name, "Who will use it")->required()->type_name("");
-  apikey_new->add_option("--scope", a.scopes, "publish, connections or all; may be repeated")
+  apikey_new
+      ->add_option(
+          "--scope", a.scopes,
+          "One of publish, presence, connections, users, sessions, mint, events, doctor, audit, all; may be repeated")
       ->type_name("SCOPE")
       ->allow_extra_args(false)
       ->capture_default_str();
 
-  auto* token = program.add_subcommand("token", "Look at access tokens");
+  auto* token = program.add_subcommand("token", "Look at access tokens, or mint one");
   token->require_subcommand(1);
   auto* inspect = token->add_subcommand("inspect", "What a token says; with a configuration, whether it is good");
   inspect->add_option("TOKEN", a.token, "The token, or - to read it from standard input")->required()->type_name("");
   take_config(*inspect, a);
 
+  auto* doctor = token->add_subcommand("doctor", "Everything that is wrong with a token, and what to do");
+  doctor->add_option("TOKEN", a.token, "The token, or - to read it from standard input")->required()->type_name("");
+  take_config(*doctor, a);
+
   auto* health = program.add_subcommand("healthcheck", "Ask a running server whether it is well");
   take_config(*health, a);
   health->add_option("--address", a.address, "Its operators' port, instead of ops.address")->type_name("HOST:PORT");
+
+  OperatorArguments operators{.load = {.environment = io.environment}};
+  add_operator_commands(program, *token, operators);
 
   auto* version = program.add_subcommand("version", "Show the version");
   auto* help = program.add_subcommand("help", "Say how to use a command");
@@ -131,16 +151,23 @@ int run_checked(const std::vector<std::string>& arguments, const Io& io) {
     return kUsage;
   }
 
+  if (auto done = run_operator_command(program, operators, io)) return *done;
   if (serve->parsed()) return do_serve(a.load, io);
   if (check->parsed()) return do_config_check(a.load, a.strict, io);
   if (show->parsed()) return do_config_show(a.load, io);
-  if (keys_new->parsed()) return do_keys_new(a.algorithm, a.file, io);
+  if (keys_new->parsed()) {
+    const bool managed = a.file.empty() && (a.load.dev || !a.load.file.empty() || !a.load.sets.empty());
+    return managed ? do_keys_make(a.load, a.algorithm, io) : do_keys_new(a.algorithm, a.file, io);
+  }
+  if (keys_activate->parsed()) return do_keys_activate(a.load, a.name, io);
+  if (keys_retire->parsed()) return do_keys_retire(a.load, a.name, a.now, io);
   if (keys_list->parsed()) return do_keys_list(a.load, io);
   if (apikey_new->parsed()) return do_apikey_new(a.name, a.scopes, io);
   if (inspect->parsed()) {
     bool verify = a.load.dev || !a.load.file.empty() || !a.load.sets.empty();
     return do_token_inspect(a.token, verify, a.load, io);
   }
+  if (doctor->parsed()) return do_token_doctor(a.token, a.load, io);
   if (health->parsed()) return do_healthcheck(a.address, a.load, io);
   if (defaults->parsed()) io.out << server::render_default();
   if (version->parsed()) io.out << "gatecast " << GATECAST_VERSION << "\n";

@@ -5,6 +5,7 @@
 
 #include <cstdio>
 
+#include "adapters/https/https_outbound.hpp"
 #include "adapters/sqlite/sqlite_store.hpp"
 #include "app/banner.hpp"
 #include "core/lock_file.hpp"
@@ -68,8 +69,11 @@ int serve(server::Loaded loaded) {
 
   auto store = sqlite::SqliteStore::open(config.store.path);
   if (!store) return refuse(store.error());
+  auto outbound = https::HttpsOutbound::make({.ca_file = config.outbound.ca_file});
+  if (!outbound) return refuse(outbound.error());
   SystemClock clock;
-  auto server = server::Server::make({.config = config, .clock = clock, .store = **store, .version = GATECAST_VERSION});
+  auto server = server::Server::make(
+      {.config = config, .clock = clock, .store = **store, .outbound = outbound->get(), .version = GATECAST_VERSION});
   if (!server) return refuse(server.error());
   if (auto started = (*server)->start(); !started) return refuse(started.error());
   log::info("start", {{"version", GATECAST_VERSION}, {"http", config.http.address}, {"ops", config.ops.address}});
@@ -80,6 +84,7 @@ int serve(server::Loaded loaded) {
   log::info("stop", {{"signal", strsignal(signal_number)}});
   end_at_second_signal(signals);
   (*server)->stop();
+  (*outbound)->stop();
   (*store)->stop();
   log::info("stopped");
   log::close_log();

@@ -31,6 +31,8 @@ class Cache {
   /// stops at `limit` + 1. Fixed, since that is one atomic step in every cache: across the seam of two windows up to
   /// twice the limit may pass.
   virtual Task<Result<Count>> hit(std::string key, Duration window, std::uint32_t limit) = 0;
+  /// Takes one hit of the key back while its window lasts; where there is none nothing happens.
+  virtual Task<Result<void>> give_back(std::string key) = 0;
   /// The value put under `key`, while it lives. Counters and values of the same key do not touch.
   virtual Task<Result<std::optional<std::string>>> get(std::string key) = 0;
   /// Replaces the value and its life; a `ttl` of zero or less removes it.

@@ -81,6 +81,27 @@ TEST_P(CacheContract, LimitZeroIsOverAtOnce) {
   EXPECT_GT(count.retry_after, Duration::zero());
 }
 
+TEST_P(CacheContract, AHitGivenBackDoesNotCountAndTheWindowStays) {
+  using namespace std::chrono_literals;
+  hit("k");
+  hit("k");
+  pass(6s);
+  EXPECT_TRUE(harness_->loop().run(harness_->cache().give_back("k")).has_value());
+  EXPECT_EQ(hit("k").count, 2U);
+  pass(5s);
+  EXPECT_EQ(hit("k").count, 1U);
+}
+
+TEST_P(CacheContract, NoMoreIsGivenBackThanWasCounted) {
+  EXPECT_TRUE(harness_->loop().run(harness_->cache().give_back("k")).has_value());
+  EXPECT_EQ(hit("k").count, 1U);
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(harness_->loop().run(harness_->cache().give_back("k")).has_value());
+  EXPECT_EQ(hit("k").count, 1U);
+  put("k", "value");
+  EXPECT_TRUE(harness_->loop().run(harness_->cache().give_back("k")).has_value());
+  EXPECT_EQ(get("k"), "value");
+}
+
 TEST_P(CacheContract, KeysAreCountedApart) {
   hit("a");
   hit("a");

@@ -65,6 +65,20 @@ Task<Result<Count>> MemoryCache::hit(std::string key, Duration window, std::uint
   co_return hit_now(std::move(key), window, limit);
 }
 
+void MemoryCache::give_back_now(std::string key) {
+  key.insert(key.begin(), kCounter);
+  Stripe& stripe = stripe_of(key);
+  std::lock_guard lock(stripe.mutex);
+  stripe.drop_expired(clock_.steady());
+  auto at = stripe.table.find(key);
+  if (at != stripe.table.end() && at->second.count > 0) --at->second.count;
+}
+
+Task<Result<void>> MemoryCache::give_back(std::string key) {
+  give_back_now(std::move(key));
+  co_return Result<void>{};
+}
+
 Task<Result<std::optional<std::string>>> MemoryCache::get(std::string key) {
   key.insert(key.begin(), kValue);
   Stripe& stripe = stripe_of(key);

@@ -27,11 +27,14 @@ class MemoryCache final : public Cache {
   explicit MemoryCache(const Clock& clock, MemoryBounds bounds = {});
 
   Task<Result<Count>> hit(std::string key, Duration window, std::uint32_t limit) override;
+  Task<Result<void>> give_back(std::string key) override;
   Task<Result<std::optional<std::string>>> get(std::string key) override;
   Task<Result<void>> put(std::string key, std::string value, Duration ttl) override;
 
   /// The same as `hit`, for callers that need no task.
   Count hit_now(std::string key, Duration window, std::uint32_t limit);
+  /// The same as `give_back`.
+  void give_back_now(std::string key);
   std::size_t entries() const;
   /// Entries dropped before their time because a stripe was full.
   std::uint64_t evictions() const;

@@ -144,7 +144,7 @@ TEST(Pem, RefusesOtherTextsByName) {
        "VH/xsHU7W+Ornooq6M7uAya5n5Q1AiBZmp6UhmOdgy6xsU7Q2xZ4HF+y3kHFXw0N\n"
        "NfVnHkc7gQ==\n"
        "-----END PRIVATE KEY-----\n",
-       "neither an Ed25519 nor a P-256 key"},
+       "an RSA key of 512 bits"},
       {"-----BEGIN PRIVATE KEY-----\n"
        "MIG2AgEAMBAGByqGSM49AgEGBSuBBAAiBIGeMIGbAgEBBDC8+OqkNDqmb6WK0tTU\n"
        "rgtQYTPshmV6jxmqaGX2xdyHJTHl3Pf0QmCqT383cJL0hHehZANiAATgmnWASsN7\n"

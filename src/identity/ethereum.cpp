@@ -59,9 +59,14 @@ Result<std::string> verify_ethereum_signature(const EthereumProof& proof) {
 
 Result<WalletClaim> verify_ethereum(const EthereumProof& proof, const EthereumPolicy& policy, WallTime now) {
   if (Result<void> size = check_size(proof.message); !size) return std::move(size.error());
-  Result<std::string> address = verify_ethereum_signature(proof);
-  if (!address) return std::move(address.error());
+  if (Result<std::string> signer = verify_ethereum_signature(proof); !signer) return std::move(signer.error());
+  return read_ethereum_claim(proof, policy, now);
+}
 
+Result<WalletClaim> read_ethereum_claim(const EthereumProof& proof, const EthereumPolicy& policy, WallTime now) {
+  if (Result<void> size = check_size(proof.message); !size) return std::move(size.error());
+  Result<std::string> address = ethereum_address(proof.address);
+  if (!address) return std::move(address.error());
   Result<EthereumMessage> parsed = parse_ethereum_message(proof.message);
   if (!parsed) return std::move(parsed.error());
   EthereumMessage& message = *parsed;

@@ -32,6 +32,9 @@ struct EthereumPolicy {
 /// The claim's address is in lower case, its chain_id in decimal without leading zeros.
 Result<WalletClaim> verify_ethereum(const EthereumProof& proof, const EthereumPolicy& policy, WallTime now);
 
+/// The claim as verify_ethereum gives it, with everything judged but the signature, which is not looked at.
+Result<WalletClaim> read_ethereum_claim(const EthereumProof& proof, const EthereumPolicy& policy, WallTime now);
+
 /// The part of verify_ethereum that needs no policy: forms, signature, signer. The address in lower case. Neither the
 /// size of the text nor what it says is judged.
 Result<std::string> verify_ethereum_signature(const EthereumProof& proof);

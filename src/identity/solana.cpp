@@ -105,15 +105,22 @@ Result<void> check_fields(const SolanaMessage& message, const SolanaEnvelope& en
   return check_times(message.issued_at, message.expires_at, message.not_before, now);
 }
 
+Result<SolanaEnvelope> verify_with(std::string_view key, const SolanaProof& proof) {
+  Result<std::string> signature = solana_signature(proof.signature);
+  if (!signature) return std::move(signature.error());
+  return proof.signed_message.empty() ? verify_text(proof.message, key, *signature)
+                                      : verify_bytes(proof.signed_message, key, *signature);
+}
+
 }  // namespace
 
 Result<SolanaEnvelope> verify_solana_signature(const SolanaProof& proof) {
-  Result<std::string> key = solana_public_key(proof.address);
+  Result<std::string> key = solana_key_bytes(proof.address);
   if (!key) return std::move(key.error());
-  Result<std::string> signature = solana_signature(proof.signature);
-  if (!signature) return std::move(signature.error());
-  return proof.signed_message.empty() ? verify_text(proof.message, *key, *signature)
-                                      : verify_bytes(proof.signed_message, *key, *signature);
+  Result<SolanaEnvelope> envelope = verify_with(*key, proof);
+  // A signature that verifies is of a good key; asking first would cost every sign-in a fifth of a verification.
+  if (!envelope && crypto::ed25519_is_weak(*key)) return fail(Errc::address_weak);
+  return envelope;
 }
 
 Result<WalletClaim> verify_solana(const SolanaProof& proof, const SolanaPolicy& policy, WallTime now) {

@@ -19,12 +19,17 @@ bool has_address_form(std::string_view text) {
          text.find_first_not_of(kBase58) == std::string_view::npos;
 }
 
-Result<std::string> solana_public_key(std::string_view address) {
+Result<std::string> solana_key_bytes(std::string_view address) {
   if (!has_address_form(address)) return fail(Errc::address_invalid, "not 32 to 44 characters of base58");
   std::optional<std::string> key = base58_decode(address);
   if (!key || key->size() != kPublicKeyBytes) return fail(Errc::address_invalid, "base58 of other than 32 bytes");
-  if (crypto::ed25519_is_weak(*key)) return fail(Errc::address_weak);
   return *std::move(key);
+}
+
+Result<std::string> solana_public_key(std::string_view address) {
+  Result<std::string> key = solana_key_bytes(address);
+  if (key && crypto::ed25519_is_weak(*key)) return fail(Errc::address_weak);
+  return key;
 }
 
 // No text is tried in two forms that could both be meant: padded base64 has '=', which the others lack; 86 characters

@@ -18,6 +18,10 @@ inline constexpr std::size_t kSignatureBytes = 64;
 /// Whether `text` has the form 32*44BASE58 of the grammar; says nothing about the key behind it.
 bool has_address_form(std::string_view text);
 
+/// The 32 bytes of the address, which may be no key to trust: for who verifies with them, and asks about a weak key
+/// where that fails. address_invalid: not the base58 of exactly 32 bytes.
+Result<std::string> solana_key_bytes(std::string_view address);
+
 /// The 32 bytes of the key. address_invalid: not the base58 of exactly 32 bytes. address_weak: no point of the curve,
 /// or one of small order, under which a signature proves nothing.
 Result<std::string> solana_public_key(std::string_view address);

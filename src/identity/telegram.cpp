@@ -123,7 +123,10 @@ Result<TelegramClaim> verify_init_data(std::string_view init_data, const Telegra
   const std::optional<std::string> hash = data->hash();
   if (!hash) return fail(kInitData.malformed, "no hash of 64 lower-case hex digits");
   const std::optional<std::string> signature = data->signature();
-  if (data->find("signature") != nullptr && !signature) return fail(kInitData.malformed, "signature has another form");
+  // An empty one, as tools that sign for tests write it, is none: a bot with a token does not need it.
+  if (!text_of(*data, "signature").empty() && !signature) {
+    return fail(kInitData.malformed, "signature has another form");
+  }
 
   const Result<const TelegramBot*> bot = find_bot(policy, bot_id, kInitData.signature, [&](const auto& each) {
     return vouches_for_init_data(each, policy, *data, *hash, signature);

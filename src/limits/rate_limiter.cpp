@@ -18,6 +18,11 @@ Verdict refusal(Duration wait) {
 }
 
 Task<Verdict> allowed() { co_return Verdict{}; }
+Task<void> nothing() { co_return; }
+
+std::string key_of(RateClass rate, std::string_view client_ip) {
+  return fmt::format("rate:{}:{}", kNames[static_cast<std::size_t>(rate)], client_key(client_ip));
+}
 
 }  // namespace
 
@@ -32,7 +37,18 @@ RateLimiter::RateLimiter(cache::Cache& cache, const Clock& clock, RateLimits lim
 Task<Verdict> RateLimiter::check(RateClass rate, std::string_view client_ip) {
   const RateLimit limit = limits_[index(rate)];
   if (limit.hits == 0) return allowed();
-  return count(rate, limit, fmt::format("rate:{}:{}", kNames[index(rate)], client_key(client_ip)));
+  return count(rate, limit, key_of(rate, client_ip));
+}
+
+Task<void> RateLimiter::give_back(RateClass rate, std::string_view client_ip) {
+  if (limits_[index(rate)].hits == 0) return nothing();
+  return give_back_key(key_of(rate, client_ip));
+}
+
+Task<void> RateLimiter::give_back_key(std::string key) {
+  // Counted in one of the two, or in the cache before it was lost: to count an honest call is the lesser harm.
+  const auto given = co_await cache_.give_back(key);
+  if (!given.has_value()) local_.give_back_now(std::move(key));
 }
 
 Task<Verdict> RateLimiter::count(RateClass rate, RateLimit limit, std::string key) {

@@ -42,6 +42,9 @@ class RateLimiter {
   /// Counts one call. `client_ip` is the address as the listener or a trusted proxy gave it; it is read before the
   /// task is returned.
   Task<Verdict> check(RateClass rate, std::string_view client_ip);
+  /// Takes back what `check` counted: for calls that turned out to be an honest client's, so that many people behind
+  /// one address do not shut each other out.
+  Task<void> give_back(RateClass rate, std::string_view client_ip);
 
   std::uint64_t refused(RateClass rate) const { return refused_[index(rate)].load(std::memory_order_relaxed); }
   /// Calls that were judged without the cache.
@@ -50,6 +53,7 @@ class RateLimiter {
  private:
   static constexpr std::size_t kClasses = 5;
   static constexpr std::size_t index(RateClass rate) { return static_cast<std::size_t>(rate); }
+  Task<void> give_back_key(std::string key);
   Task<Verdict> count(RateClass rate, RateLimit limit, std::string key);
 
   cache::Cache& cache_;

@@ -40,6 +40,11 @@ class GoingCache final : public cache::Cache {
     if (gone) co_return fail(Errc::temporarily_unavailable, "gone");
     co_return memory_.hit_now(std::move(key), window, limit);
   }
+  Task<Result<void>> give_back(std::string key) override {
+    if (gone) co_return fail(Errc::temporarily_unavailable, "gone");
+    memory_.give_back_now(std::move(key));
+    co_return Result<void>{};
+  }
   Task<Result<std::optional<std::string>>> get(std::string key) override { return memory_.get(std::move(key)); }
   Task<Result<void>> put(std::string key, std::string value, Duration ttl) override {
     return memory_.put(std::move(key), std::move(value), ttl);
@@ -83,6 +88,19 @@ TEST_F(RateLimiterTest, RefusalSaysWhenToComeBackAndThatIsTrue) {
   EXPECT_EQ(refused.retry_after, 50s);
   clock_.advance(refused.retry_after);
   EXPECT_TRUE(check(RateClass::strict).allowed);
+}
+
+TEST_F(RateLimiterTest, WhatIsGivenBackDoesNotCount) {
+  for (const bool gone : {false, true}) {
+    cache_.gone = gone;
+    for (int i = 0; i < 20; ++i) {
+      EXPECT_TRUE(check(RateClass::strict).allowed) << i;
+      spawn(limiter_.give_back(RateClass::strict, "192.0.2.7"));
+    }
+    EXPECT_EQ(allowed_of(10, RateClass::strict), 3);
+    spawn(limiter_.give_back(RateClass::strict, "192.0.2.8"));
+    EXPECT_FALSE(check(RateClass::strict).allowed);
+  }
 }
 
 TEST_F(RateLimiterTest, RetryAfterIsNeverZero) {

@@ -10,6 +10,19 @@ static_assert(kCommands.size() == size_of(Domain::command));
 constexpr std::array<std::string_view, 5> kRateClasses{"none", "liberal", "strict", "connect", "api"};
 static_assert(static_cast<std::size_t>(RateClass::api) + 1 == kRateClasses.size());
 
+constexpr std::array<std::string_view, 5> kRenewals{"rotated", "repeated", "reissued", "reused", "refused"};
+static_assert(kRenewals.size() == size_of(Domain::renewal));
+
+std::vector<std::string>& variant_names() {
+  static std::vector<std::string> names;
+  return names;
+}
+
+std::string_view variant_text(std::size_t index) {
+  const auto& names = variant_names();
+  return index == 0 || index > names.size() ? "none" : std::string_view(names[index - 1]);
+}
+
 std::string_view status_text(std::size_t index) {
   static const auto texts = [] {
     std::array<std::string, kStatuses.size()> out;
@@ -21,6 +34,8 @@ std::string_view status_text(std::size_t index) {
 
 }  // namespace
 
+void name_variants(std::vector<std::string> names) { variant_names() = std::move(names); }
+
 std::string_view label_name(Domain domain) {
   switch (domain) {
     case Domain::none: return "";
@@ -30,6 +45,8 @@ std::string_view label_name(Domain domain) {
     case Domain::rate_class: return "class";
     case Domain::route: return "route";
     case Domain::status: return "status";
+    case Domain::renewal: return "outcome";
+    case Domain::variant: return "variant";
   }
   return "";
 }
@@ -43,6 +60,8 @@ std::string_view label_value(Domain domain, std::size_t index) {
     case Domain::rate_class: return kRateClasses[index];
     case Domain::route: return index < kRoutes.size() ? kRoutes[index].name : "unknown";
     case Domain::status: return status_text(index);
+    case Domain::renewal: return kRenewals[index];
+    case Domain::variant: return variant_text(index);
   }
   return "";
 }

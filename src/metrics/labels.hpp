@@ -7,7 +7,9 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "schema/codes.hpp"
 #include "schema/routes.hpp"
@@ -30,6 +32,13 @@ enum class Command : std::uint8_t {
   other
 };
 enum class Outcome : std::uint8_t { ok, refused };
+/// What became of a renewal: `reused` ended the session, `reissued` gave an access token for an access token.
+enum class Renewal : std::uint8_t { rotated, repeated, reissued, reused, refused };
+/// A variant of session.variant from 1, or 0 for users of none.
+struct Variant {
+  std::size_t index = 0;
+};
+inline constexpr std::size_t kVariantsMax = 8;
 /// An index into kRoutes, or kUnknownRoute.
 struct Route {
   std::size_t index = 0;
@@ -43,7 +52,7 @@ struct Status {
 inline constexpr std::array<unsigned, 22> kStatuses{101, 200, 204, 304, 400, 401, 403, 404, 405, 408, 409,
                                                     413, 415, 417, 426, 429, 431, 500, 501, 502, 503, 505};
 
-enum class Domain : std::uint8_t { none, code, command, outcome, rate_class, route, status };
+enum class Domain : std::uint8_t { none, code, command, outcome, rate_class, route, status, renewal, variant };
 
 /// Number of values; 1 for `none`.
 constexpr std::size_t size_of(Domain domain) {
@@ -55,11 +64,15 @@ constexpr std::size_t size_of(Domain domain) {
     case Domain::rate_class: return 5;
     case Domain::route: return kRoutes.size() + 1;
     case Domain::status: return kStatuses.size() + 1;
+    case Domain::renewal: return static_cast<std::size_t>(Renewal::refused) + 1;
+    case Domain::variant: return kVariantsMax + 1;
   }
   return 1;
 }
 /// The label's name on the wire: "code", "type", "outcome", "class", "route", "status".
 std::string_view label_name(Domain domain);
+/// Names the variants, from index 1 on. Once, before anything is counted or read by another thread.
+void name_variants(std::vector<std::string> names);
 /// The text of value `index` of a domain.
 std::string_view label_value(Domain domain, std::size_t index);
 
@@ -77,6 +90,10 @@ template <>
 inline constexpr Domain kDomainOf<Route> = Domain::route;
 template <>
 inline constexpr Domain kDomainOf<Status> = Domain::status;
+template <>
+inline constexpr Domain kDomainOf<Renewal> = Domain::renewal;
+template <>
+inline constexpr Domain kDomainOf<Variant> = Domain::variant;
 
 template <class T>
   requires std::is_enum_v<T>
@@ -90,6 +107,7 @@ constexpr std::size_t label_index(Route route) {
   }
   return route.index < kRoutes.size() ? route.index : kRoutes.size();
 }
+constexpr std::size_t label_index(Variant variant) { return variant.index <= kVariantsMax ? variant.index : 0; }
 constexpr std::size_t label_index(Status status) {
   for (std::size_t i = 0; i < kStatuses.size(); ++i) {
     if (kStatuses[i] == status.code) return i;

@@ -37,6 +37,9 @@ inline constexpr Family kFamilies[] = {
     {"disconnects_total", Type::counter, "Connections closed, by close code.", Domain::code},
     {"revocation_closed_seconds", Type::histogram, "From the end of a session to its connections closed.", Domain::none,
      Domain::none, Buckets::seconds},
+    {"revocation_muted_seconds", Type::histogram,
+     "From the end of a session to its connections muted: nothing taken, nothing delivered.", Domain::none,
+     Domain::none, Buckets::seconds},
     {"slow_consumers_total", Type::counter, "Connections closed because their queue was full."},
     // messages
     {"messages_in_total", Type::counter, "Commands received from clients.", Domain::command},
@@ -57,10 +60,17 @@ inline constexpr Family kFamilies[] = {
     // sessions
     {"challenges_total", Type::counter, "Sign-in challenges issued."},
     {"signins_total", Type::counter, "Sign-ins answered.", Domain::outcome},
-    {"sessions_ended_total", Type::counter, "Sessions ended, by reason.", Domain::code},
+    {"sessions_ended_total", Type::counter, "Sessions ended, by reason.", Domain::code, Domain::variant},
+    {"renewals_total", Type::counter, "Renewals of access tokens answered.", Domain::renewal, Domain::variant},
+    {"tickets_total", Type::counter, "Tickets that came with a connect command.", Domain::outcome},
     {"auth_failures_total", Type::counter, "Sign-ins and tokens refused, by code.", Domain::code},
     {"revocation_seconds", Type::histogram, "From the end of a session to its index entry on this node.", Domain::none,
      Domain::none, Buckets::seconds},
+    // webhooks
+    {"webhook_deliveries_total", Type::counter, "Batches of events sent to webhooks.", Domain::outcome},
+    {"webhook_lag_seconds", Type::gauge, "How long the oldest event that a webhook has not taken has waited."},
+    {"jwks_fetches_total", Type::counter, "Key sets of trusted issuers fetched.", Domain::outcome},
+    {"jwks_age_seconds", Type::gauge, "Since the oldest key set of a trusted issuer was fetched."},
     // store
     {"store_commits_total", Type::counter, "Group commits of the store."},
     {"store_commit_seconds", Type::histogram, "Duration of a group commit.", Domain::none, Domain::none,

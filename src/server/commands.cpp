@@ -129,6 +129,7 @@ void Connection::file_under(std::string_view user_id, std::string sid) {
 void Connection::on_connect(const protocol::Command& command) {
   if (phase_ == Phase::connected) return close(Errc::bad_command);
   auto& services = worker_.services();
+  const bool in_query = command.token.empty() && pending_->token_in_query;
   std::string token = command.token.empty() ? std::exchange(pending_->token, {}) : std::string(command.token);
   const std::uint32_t id = command.id;
   pending_->connect_id = id;
@@ -139,14 +140,27 @@ void Connection::on_connect(const protocol::Command& command) {
   if (token.empty()) {
     if (services.config.realtime.insecure) return accept({}, id);
     metrics::count<"connects_total">(metrics::Outcome::refused);
-    return refuse_token(id, fail(Errc::token_missing, "no token in message, Authorization, or query"));
+    return refuse_token(id, fail(Errc::token_missing, "no token in message, Authorization, query or cookie"));
   }
+  if (session::TicketKeys::looks_like(token)) {
+    pending_->waiting = true;
+    return spawn(connect_by_ticket(worker_, id_, id, std::move(token)));
+  }
+  if (in_query && services.config.http.query_token == "ticket") return judge(Errc::token_in_query, id);
   auto caller = services.sessions.authenticate(token);
   if (!caller && caller.error().code == Errc::temporarily_unavailable) {
     pending_->waiting = true;
     return spawn(connect_by_store(worker_, id_, id, std::move(token)));
   }
   judge(std::move(caller), id);
+}
+
+// A ticket counts once: only the store can say that it has not been used.
+Task<void> Connection::connect_by_ticket(Worker& worker, std::uint64_t id, std::uint32_t command, std::string ticket) {
+  auto caller = co_await worker.services().sessions.redeem(std::move(ticket));
+  auto* connection = worker.find(id);
+  if (connection == nullptr || connection->phase_ != Phase::unconnected) co_return;
+  connection->judge(std::move(caller), command);
 }
 
 // The index cannot say whether the session stands: the store can.

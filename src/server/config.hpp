@@ -19,13 +19,15 @@ namespace gatecast::server {
 
 using Millis = std::chrono::milliseconds;
 using Strings = std::vector<std::string>;
+using Numbers = std::vector<std::uint64_t>;
 
 struct HttpConfig {
   std::string address = "127.0.0.1:3002";
   std::string base_path{};          // "" or "/app": no slash at its end
   Strings allowed_origins{};        // exact, as browsers send them: "https://app.example"
   Strings trusted_proxies{};        // addresses or networks: "10.0.0.0/8"
-  std::string query_token = "any";  // any | off
+  std::string query_token = "any";  // any | ticket | off
+  std::string token_cookie{};       // name; empty: no cookie is read
   std::uint64_t body_bytes = 65536;
   std::uint64_t header_bytes = 32768;
 };
@@ -34,16 +36,24 @@ struct OpsConfig {
   std::string address = "127.0.0.1:9090";
 };
 
+/// What a key of the server API may do.
+inline constexpr std::string_view kApiScopes[] = {"publish", "presence", "connections", "users", "sessions",
+                                                  "mint",    "events",   "doctor",      "audit", "all"};
+
 struct ApiKey {
   std::string name{};
   std::string sha256{};  // hex as written; empty where `secret` is given
   Secret secret{};
   std::optional<WallTime> use_until{};
-  Strings scopes{};           // publish | connections | all
+  Strings scopes{};           // kApiScopes
   std::string digest{};       // 32 bytes: SHA-256 of the key, whichever way it was given
   std::string fingerprint{};  // "ab12:cd34:ef56:7890": first bytes of the digest
 
   bool allows(std::string_view scope) const;
+};
+
+struct ApiConfig {
+  std::uint64_t body_bytes = 8 * 1048576;  // a thousand users with all they may bring along
 };
 
 struct DataConfig {
@@ -65,13 +75,35 @@ struct TokenKey {
   std::string fingerprint{};  // as token::Key has it
 };
 
+/// A profile's name, or claim → source where the claims are listed themselves.
+struct ClaimsConfig {
+  std::string profile = "default";  // default | fonana | unifarm; "" where `members` counts
+  std::vector<std::pair<std::string, std::string>> members{};
+};
+
+/// An issuer whose tokens are taken beside our own; one of jwks_url, file and secret says its keys.
+struct TrustedConfig {
+  std::string name{};
+  std::string issuer{};
+  std::string audience{};  // empty: not looked at
+  std::string jwks_url{};
+  std::string file{};  // resolved: a public key (PEM), a JWK or a JWK set
+  Secret secret{};
+  std::string secret_encoding = "text";
+  Strings algorithms{};            // empty: those of the keys; HS256 for a secret
+  std::string subject = "prefix";  // prefix | same
+  Strings required_claims{};       // "name=value"
+};
+
 struct TokenConfig {
   std::string issuer = "gatecast";
   std::string audience = "gatecast";
-  std::string algorithm = "EdDSA";  // EdDSA | ES256 | HS256 | HS384 | HS512
+  std::string algorithm = "EdDSA";  // EdDSA | ES256 | RS256 | HS256 | HS384 | HS512
   Millis access_ttl = std::chrono::minutes{30};
-  std::string claims = "default";  // default | fonana
-  std::vector<TokenKey> keys{};    // the first signs
+  ClaimsConfig claims{};
+  std::vector<TokenKey> keys{};  // the first signs
+  std::string key_dir = "keys";  // resolved; relative ones lie in data.dir; "": none
+  std::vector<TrustedConfig> trusted{};
 };
 
 struct SessionKey {
@@ -84,6 +116,13 @@ struct SessionKey {
   std::string fingerprint{};
 };
 
+/// A share of the users whose access tokens live another time.
+struct SessionVariant {
+  std::string name{};
+  double share = 0;
+  Millis access_ttl = std::chrono::minutes{30};
+};
+
 struct SessionConfig {
   Millis refresh_ttl = std::chrono::hours{24 * 30};  // a session's life without renewal
   Millis absolute_ttl = std::chrono::hours{24 * 180};
@@ -92,6 +131,7 @@ struct SessionConfig {
   double jitter = 0.05;
   std::uint32_t per_user = 50;
   std::vector<SessionKey> keys{};  // the first makes, all verify
+  std::vector<SessionVariant> variants{};
 };
 
 struct SolanaConfig {
@@ -102,8 +142,40 @@ struct SolanaConfig {
   Strings chains{"mainnet", "solana:mainnet"};
 };
 
+struct EthereumConfig {
+  bool enabled = false;
+  Strings domain{};
+  Strings uri{};
+  std::string statement = "Sign in to prove that this wallet is yours. No transaction, no fee.";
+  Numbers chains{1};
+  std::string rpc_url{};        // node that contract wallets are asked at; empty: they are refused
+  std::uint32_t rpc_chain = 1;  // its chain
+};
+
+struct TelegramBotConfig {
+  std::int64_t id = 0;
+  Secret token{};  // empty: initData by Telegram's own signature
+  std::string environment = "production";
+};
+
+struct TelegramConfig {
+  bool enabled = false;
+  Millis max_age = std::chrono::minutes{15};
+  bool direct_registration = false;  // a Telegram id without proof; only with --dev
+  std::vector<TelegramBotConfig> bots{};
+};
+
 struct SigninConfig {
+  std::string registration = "open";  // open | closed | ask
+  std::string hook_url{};
+  Secret hook_secret{};
   SolanaConfig solana{};
+  EthereumConfig ethereum{};
+  TelegramConfig telegram{};
+};
+
+struct OutboundConfig {
+  std::string ca_file{};  // resolved; empty: the system's authorities alone
 };
 
 struct RealtimeConfig {
@@ -164,6 +236,19 @@ struct LimitsConfig {
   std::uint64_t recovered_bytes = 262144;
   std::uint32_t presence_clients = 10'000;
   std::uint32_t presence_entries_shard = 1'000'000;
+  std::uint32_t idempotency_keys = 100000;
+  std::uint64_t idempotency_bytes = 64 * 1048576;
+};
+
+struct WebhookConfig {
+  std::string name{};
+  std::string url{};
+  Secret secret{};
+  Strings kinds{};  // names of events; empty: all
+};
+
+struct AuditConfig {
+  Millis retention = std::chrono::hours{24 * 90};
 };
 
 struct LogConfig {
@@ -177,20 +262,32 @@ struct PagesConfig {
   bool enabled = false;
 };
 
+/// What existing deployments need beside the standard behaviour.
+struct CompatConfig {
+  bool read_app_env = false;
+  std::string env_file{};       // as written; empty: only the environment
+  bool access_refresh = false;  // POST /refresh also takes a valid access token
+};
+
 struct Config {
   HttpConfig http{};
   OpsConfig ops{};
+  ApiConfig api{};
   std::vector<ApiKey> api_keys{};
   DataConfig data{};
   StoreConfig store{};
   TokenConfig token{};
   SessionConfig session{};
   SigninConfig signin{};
+  OutboundConfig outbound{};
   RealtimeConfig realtime{};
   std::vector<NamespaceConfig> namespaces{};
   LimitsConfig limits{};
+  std::vector<WebhookConfig> webhooks{};
+  AuditConfig audit{};
   LogConfig log{};
   PagesConfig pages{};
+  CompatConfig compat{};
   bool dev = false;  // started with --dev
 };
 

@@ -123,30 +123,30 @@ void check_token(const Config& c, Reporter& report) {
   }
 }
 
-void check_signin(const Config& c, Reporter& report) {
-  const SolanaConfig& s = c.signin.solana;
+/// What sign-in with the wallets of a chain says of the pages it is for.
+void check_wallets(const std::string& section, const auto& s, Reporter& report) {
   if (s.enabled && s.domain.empty()) {
-    report.error("signin.solana.domain", "is missing while signin.solana.enabled is true",
+    report.error(section + ".domain", fmt::format("is missing while {}.enabled is true", section),
                  "Write the domain of the pages people sign in on: domain = \"app.example\".");
   }
   for (const std::string& domain : s.domain) {
     if (is_host(domain)) continue;
     std::string_view host = origin_host(domain);
     host = host.substr(0, host.find('/'));
-    report.error("signin.solana.domain", fmt::format("{} is not a domain", quote(domain)),
+    report.error(section + ".domain", fmt::format("{} is not a domain", quote(domain)),
                  is_host(host) ? fmt::format("Write {}.", quote(host))
                                : "Write it as the browser's address bar has it: \"app.example\", \"localhost:3000\".");
   }
   for (const std::string& uri : s.uri) {
     if (origin_host(uri).empty() ||
         !only(uri, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~:/?#[]@!$&'()*+,;=%")) {
-      report.error("signin.solana.uri", fmt::format("{} is not a URI", quote(uri)),
+      report.error(section + ".uri", fmt::format("{} is not a URI", quote(uri)),
                    "Write \"https://app.example/login\".");
     }
   }
   bool printable = std::all_of(s.statement.begin(), s.statement.end(), [](char ch) { return ch >= 0x20 && ch < 0x7F; });
   if (!printable || s.statement.size() > 1000) {
-    report.error("signin.solana.statement", "must be one line of ASCII, at most 1000 characters",
+    report.error(section + ".statement", "must be one line of ASCII, at most 1000 characters",
                  "Wallets show the statement as it is.");
   }
 }
@@ -214,6 +214,12 @@ void resolve_paths(Loaded& loaded, Reporter& report) {
     auto& file = c.token.keys[i].file;
     if (!file.empty()) file = resolve(loaded, fmt::format("token.key[{}].file", i), file);
   }
+  for (std::size_t i = 0; i < c.token.trusted.size(); ++i) {
+    auto& file = c.token.trusted[i].file;
+    if (!file.empty()) file = resolve(loaded, fmt::format("token.trusted[{}].file", i), file);
+  }
+  if (!c.token.key_dir.empty()) c.token.key_dir = join_path(c.data.dir, c.token.key_dir);
+  if (!c.outbound.ca_file.empty()) c.outbound.ca_file = resolve(loaded, "outbound.ca_file", c.outbound.ca_file);
   for (std::size_t i = 0; i < c.session.keys.size(); ++i) {
     auto& file = c.session.keys[i].file;
     if (!file.empty()) file = resolve(loaded, fmt::format("session.key[{}].file", i), file);
@@ -229,9 +235,11 @@ void fill_dev(Loaded& loaded) {
   for (const char* name : {"localhost", "127.0.0.1"}) {
     std::string domain = fmt::format("{}:{}", name, port);
     if (!loaded.origins.contains("signin.solana.domain")) c.signin.solana.domain.push_back(domain);
+    if (!loaded.origins.contains("signin.ethereum.domain")) c.signin.ethereum.domain.push_back(domain);
     if (!loaded.origins.contains("http.allowed_origins")) c.http.allowed_origins.push_back("http://" + domain);
   }
   loaded.origins.emplace("signin.solana.domain", "--dev");
+  loaded.origins.emplace("signin.ethereum.domain", "--dev");
   loaded.origins.emplace("http.allowed_origins", "--dev");
 }
 
@@ -285,12 +293,17 @@ void complete(Loaded& loaded, const LoadOptions& options) {
   check_addresses(c, report);
   check_http(c, report);
   check_token(c, report);
+  check_access(loaded, report);
+  check_wallets("signin.solana", c.signin.solana, report);
+  check_wallets("signin.ethereum", c.signin.ethereum, report);
   check_signin(c, report);
   check_realtime(c, report);
   check_limits(c, report);
+  check_webhooks(c, report);
   check_namespaces(c, report);
   if (options.dev) make_dev_keys(loaded, options);
   check_secrets(loaded, options);
+  check_trusted(loaded);
 }
 
 }  // namespace gatecast::server

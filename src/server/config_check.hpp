@@ -33,7 +33,14 @@ std::string resolve(const Loaded& loaded, std::string_view key, const std::strin
 /// The same from a given folder.
 std::string join_path(const std::string& folder, const std::string& path);
 
+/// Registration, Ethereum's node, Telegram's bots.
+void check_signin(const Config& config, Reporter& report);
+void check_webhooks(const Config& config, Reporter& report);
+/// Claims, variants, and how connections bring their token.
+void check_access(Loaded& loaded, Reporter& report);
 void check_secrets(Loaded& loaded, const LoadOptions& options);
+/// Trusted issuers: names, keys, and that no two of them can be taken for one another.
+void check_trusted(Loaded& loaded);
 /// Makes what --dev needs and the configuration lacks.
 void make_dev_keys(Loaded& loaded, const LoadOptions& options);
 

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "server/config_app_env.hpp"
 #include "server/config_check.hpp"
 #include "server/config_raw.hpp"
 #include "server/config_value.hpp"
@@ -107,14 +108,16 @@ class FileReader {
 /// A variable's or flag's text as a raw value: JSON where it looks like it and the key takes it, else text.
 bool raw_of_text(std::string_view path, std::string_view text, Raw& out, std::string& problem) {
   const Row* row = find_row(path);
-  bool takes_json = row == nullptr || std::holds_alternative<Strings*>([&] {
-                      static Config scratch = [] {
-                        Config c;
-                        for (const ArrayRow& array : arrays()) array.resize(c, 1);
-                        return c;
-                      }();
-                      return row->at(scratch, 0);
-                    }());
+  const auto slot_of = [&] {
+    static Config scratch = [] {
+      Config c;
+      for (const ArrayRow& array : arrays()) array.resize(c, 1);
+      return c;
+    }();
+    return row->at(scratch, 0);
+  };
+  bool takes_json = row == nullptr || std::holds_alternative<Strings*>(slot_of()) ||
+                    std::holds_alternative<ClaimsConfig*>(slot_of()) || std::holds_alternative<Numbers*>(slot_of());
   if (takes_json && (text.starts_with('[') || text.starts_with('{'))) return read_json(text, out, out, problem);
   out.value = std::string(text);
   out.from_text = true;
@@ -316,6 +319,7 @@ Loaded load(const LoadOptions& options) {
   bool file_read = loaded.findings.empty();
   read_environment(options, root, loaded.findings);
   read_sets(options, root, loaded.findings);
+  read_app_env(options, root, loaded);
   Applier(loaded).section(root, "", "", 0);
   // Without the file nearly everything would seem to be missing: its own error is the one to mend first.
   if (file_read) complete(loaded, options);

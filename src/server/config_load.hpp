@@ -44,6 +44,12 @@ struct Loaded {
   /// The folder at which relative paths of a value start, by the same names.
   std::map<std::string, std::string, std::less<>> folders{};
 
+  /// The application's key where compat.read_app_env found one beside [[token.key]]: it must be one of those.
+  struct AppKey {
+    std::string where{}, fingerprint{};
+  } app_key{};
+  std::string app_key_looked{};  // where compat.read_app_env looked for it in vain
+
   bool ok() const;
   std::size_t errors() const;
   std::size_t warnings() const;

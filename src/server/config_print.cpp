@@ -80,6 +80,10 @@ void each_group(std::string& out, auto section) {
       const ArrayRow* array = find_array("namespace");
       section(out, array->path, array->help, true);
     }
+    if (row.path == "limits") {
+      const ArrayRow* array = find_array("webhook");
+      section(out, array->path, array->help, true);
+    }
   }
 }
 

@@ -9,6 +9,7 @@
 #include "server/config_table.hpp"
 #include "server/config_value.hpp"
 #include "token/key_file.hpp"
+#include "token/key_folder.hpp"
 
 namespace gatecast::server {
 namespace {
@@ -107,6 +108,7 @@ class SecretCheck {
 /// Says that a whole list of keys is missing, and where it was looked for.
 void missing(Loaded& loaded, const LoadOptions& options, std::string_view array, const std::string& cure) {
   std::string looked = options.file.empty() ? "no --config file was given" : options.file + " has none";
+  if (array == "token.key" && !loaded.app_key_looked.empty()) looked += ", " + loaded.app_key_looked;
   loaded.findings.push_back({Finding::Level::error, options.file.empty() ? "--config" : options.file,
                              std::string(array),
                              fmt::format("no key: {}, {} is not set", looked, environment_name(array)), cure});
@@ -114,7 +116,9 @@ void missing(Loaded& loaded, const LoadOptions& options, std::string_view array,
 
 void check_token_keys(Loaded& loaded, const LoadOptions& options, SecretCheck& check) {
   Config& c = loaded.config;
-  if (c.token.keys.empty()) {
+  auto managed = managed_keys(c);
+  if (!managed) check.refuse("token.key_dir", managed.error());
+  if (c.token.keys.empty() && !managed_signs(c)) {
     missing(loaded, options, "token.key",
             "gatecast keys new --out token-key.pem, then [[token.key]] file = \"token-key.pem\"; or start with --dev.");
     return;
@@ -160,7 +164,16 @@ void check_token_keys(Loaded& loaded, const LoadOptions& options, SecretCheck& c
     }
     made.push_back(std::move(*token_key));
   }
-  if (made.size() == c.token.keys.size()) {
+  const auto is_app_key = [&loaded](const TokenKey& key) { return key.fingerprint == loaded.app_key.fingerprint; };
+  if (!loaded.app_key.where.empty() && made.size() == c.token.keys.size() &&
+      std::none_of(c.token.keys.begin(), c.token.keys.end(), is_app_key)) {
+    check.report().error("token.key",
+                         fmt::format("is not the application's key: fingerprint {}, that of {} is {}",
+                                     c.token.keys[0].fingerprint, loaded.app_key.where, loaded.app_key.fingerprint),
+                         "Let both have the same secret, or remove one of the two.");
+  }
+  if (made.size() == c.token.keys.size() && managed) {
+    for (token::Key& key : *managed) made.push_back(std::move(key));
     if (auto ring = token::KeyRing::make(std::move(made)); !ring) check.refuse("token.key", ring.error());
   }
 }
@@ -297,7 +310,23 @@ Result<token::KeyRing> make_key_ring(const Config& config) {
     if (!made) return std::move(made.error());
     keys.push_back(std::move(*made));
   }
+  auto managed = managed_keys(config);
+  if (!managed) return std::move(managed.error());
+  for (token::Key& key : *managed) keys.push_back(std::move(key));
   return token::KeyRing::make(std::move(keys));
+}
+
+Result<std::vector<token::Key>> managed_keys(const Config& config) {
+  if (config.token.key_dir.empty()) return std::vector<token::Key>{};
+  auto folder = token::KeyFolder::open(config.token.key_dir);
+  if (!folder) return std::move(folder.error());
+  return folder->load(SystemClock{}.wall());
+}
+
+bool managed_signs(const Config& config) {
+  if (config.token.key_dir.empty()) return false;
+  const auto folder = token::KeyFolder::open(config.token.key_dir);
+  return folder && folder->signs();
 }
 
 void make_dev_keys(Loaded& loaded, const LoadOptions& options) {
@@ -306,7 +335,7 @@ void make_dev_keys(Loaded& loaded, const LoadOptions& options) {
   if (!loaded.ok()) return;
   auto file = [&](const char* name) { return join_path(c.data.dir, name); };
   std::string token_path = file("dev-token-key.pem");
-  if (c.token.keys.empty() && !loaded.origins.contains("token.key") &&
+  if (c.token.keys.empty() && !loaded.origins.contains("token.key") && !managed_signs(c) &&
       dev_file(loaded, options, token_path, "token.key", [&]() -> Result<void> {
         auto key = token::generate_key_file(token_path, token::Algorithm::eddsa);
         if (!key) return std::move(key.error());

@@ -176,8 +176,9 @@ TEST(Config, BadFilesAndTheirExactFindings) {
       {"[[api.key]]\nname = \"web\"\nscopes = [\"all\"]\n",
        "error    gatecast.toml:2:1: api.key[0].sha256: is missing\n"
        "         gatecast apikey new NAME makes a key and prints the lines for this file.\n"},
-      {"[[api.key]]\nname = \"web\"\nscopes = [\"mint\"]\nsecret = \"an-api-key-of-the-web-application-0001\"\n",
-       "error    gatecast.toml:3:1: api.key[0].scopes: must be one of publish, connections, all, is \"mint\"\n"
+      {"[[api.key]]\nname = \"web\"\nscopes = [\"root\"]\nsecret = \"an-api-key-of-the-web-application-0001\"\n",
+       "error    gatecast.toml:3:1: api.key[0].scopes: must be one of publish, presence, connections, users, sessions, "
+       "mint, events, doctor, audit, all, is \"root\"\n"
        "         What the key may do.\n"},
       {"[ops]\naddress = \"0.0.0.0:9090\"\n",
        "warning  gatecast.toml:2:1: ops.address: the operators' port is open to the network, and /metrics and /stats "

@@ -1,5 +1,7 @@
 #include "server/config_value.hpp"
 
+#include <fmt/ranges.h>
+
 #include <charconv>
 
 #include "core/log_render.hpp"
@@ -184,6 +186,40 @@ struct Assign {
     *out = Secret(*raw.text());
     return "";
   }
+  std::string operator()(ClaimsConfig* out) const {
+    if (raw.text() != nullptr) {
+      auto problem = choice(*raw.text());
+      if (problem.empty()) *out = {.profile = *raw.text(), .members = {}};
+      return problem;
+    }
+    if (raw.table() == nullptr) return fmt::format("must be a profile's name or a table, is {}", written(raw));
+    ClaimsConfig claims{.profile = "", .members = {}};
+    for (const auto& [claim, source] : *raw.table()) {
+      if (source.text() == nullptr) return fmt::format("{} must name a source such as \"user.nickname\"", quote(claim));
+      claims.members.emplace_back(claim, *source.text());
+    }
+    *out = std::move(claims);
+    return "";
+  }
+  std::string operator()(std::int64_t* out) const {
+    auto value = integer_of(raw);
+    if (!value) return fmt::format("must be a whole number, is {}", written(raw));
+    auto problem = range(*value, [](std::int64_t v) { return std::to_string(v); });
+    if (problem.empty()) *out = *value;
+    return problem;
+  }
+  std::string operator()(Numbers* out) const {
+    // One number stands for a list of one.
+    const Raw::List one{raw};
+    Numbers values;
+    for (const Raw& item : raw.list() != nullptr ? *raw.list() : one) {
+      auto value = integer_of(item);
+      if (!value || *value < 0) return fmt::format("must be a list of numbers such as [1, 137], is {}", written(item));
+      values.push_back(static_cast<std::uint64_t>(*value));
+    }
+    *out = std::move(values);
+    return "";
+  }
   std::string operator()(std::optional<WallTime>* out) const {
     std::optional<WallTime> value;
     if (raw.text() != nullptr) value = parse_rfc3339(*raw.text());
@@ -206,6 +242,16 @@ struct Show {
     return out + "]";
   }
   std::string operator()(const Secret* v) const { return v->empty() ? "\"\"" : "\"***\""; }
+  std::string operator()(const std::int64_t* v) const { return std::to_string(*v); }
+  std::string operator()(const Numbers* v) const { return fmt::format("[{}]", fmt::join(*v, ", ")); }
+  std::string operator()(const ClaimsConfig* v) const {
+    if (v->members.empty() && !v->profile.empty()) return quote(v->profile);
+    std::string out = "{";
+    for (const auto& [claim, source] : v->members) {
+      out += fmt::format("{}{} = {}", out.size() == 1 ? "" : ", ", quote(claim), quote(source));
+    }
+    return out + "}";
+  }
   std::string operator()(const std::optional<WallTime>* v) const { return *v ? quote(format_rfc3339(**v)) : "\"\""; }
 };
 
@@ -219,6 +265,9 @@ struct TypeName {
   std::string_view operator()(const Strings*) const { return "list"; }
   std::string_view operator()(const Secret*) const { return "secret"; }
   std::string_view operator()(const std::optional<WallTime>*) const { return "moment"; }
+  std::string_view operator()(const std::int64_t*) const { return "number"; }
+  std::string_view operator()(const Numbers*) const { return "list of numbers"; }
+  std::string_view operator()(const ClaimsConfig*) const { return "profile or table"; }
 };
 
 }  // namespace

@@ -15,8 +15,9 @@ Connection::Connection(Worker& worker, std::uint64_t id, net::Stream stream, std
       id_(id),
       stream_(std::move(stream)),
       decoder_(worker.ws_limits(false)),
-      http_(std::make_unique<Http>(
-          http::Limits{worker.services().config.http.header_bytes, worker.services().config.http.body_bytes})),
+      http_(std::make_unique<Http>(http::Limits{
+          worker.services().config.http.header_bytes,
+          port == Port::public_ ? worker.services().config.http.body_bytes : worker.services().config.api.body_bytes})),
       ip_(std::move(ip)),
       port_(port) {
   metrics::count<"connections_total">();

@@ -88,6 +88,7 @@ class Connection final : public hub::Client, public net::Ready, public net::Time
   /// What only exists between the upgrade and the connect command's reply, or while a command waits.
   struct Pending {
     std::string token;  // of the upgrade request, or empty
+    bool token_in_query = false;
     Behind behind;
     std::uint32_t connect_id = 0;
     std::optional<broker::StreamPosition> personal_since{};  // where the client was on its personal channel
@@ -142,6 +143,7 @@ class Connection final : public hub::Client, public net::Ready, public net::Time
   void release();
   bool waiting() const { return pending_ != nullptr && pending_->waiting; }
   void on_connect(const protocol::Command& command);
+  static Task<void> connect_by_ticket(Worker& worker, std::uint64_t id, std::uint32_t command, std::string ticket);
   static Task<void> connect_by_store(Worker& worker, std::uint64_t id, std::uint32_t command, std::string token);
   void judge(Result<session::Caller> caller, std::uint32_t id);
   void accept(session::Caller caller, std::uint32_t id);

@@ -1,10 +1,11 @@
 // A connection as an HTTP peer: one request at a time, answered by its route, or upgraded to a WebSocket.
 #include "core/log.hpp"
 #include "crypto/random.hpp"
-#include "http/query.hpp"
 #include "metrics/registry.hpp"
 #include "server/connection.hpp"
 #include "server/exchange.hpp"
+#include "server/token_source.hpp"
+#include "session/bell.hpp"
 #include "ws/deflate.hpp"
 #include "ws/handshake.hpp"
 
@@ -30,6 +31,7 @@ std::string request_id(const Services& services, const http::Request& request, s
 
 void add_cors(http::Response& response, const http::Request& request) {
   response.set("Access-Control-Allow-Origin", request.header("Origin"));
+  response.set("Access-Control-Expose-Headers", "retry-after, x-request-id");
 }
 
 http::Response preflight(const Services& services, const http::Request& request, const http::Router& router,
@@ -52,10 +54,14 @@ http::Response preflight(const Services& services, const http::Request& request,
 Task<Result<void>> admit(Exchange& exchange, std::chrono::seconds& retry_after) {
   auto& services = exchange.services();
   const auto& request = exchange.request;
-  if (exchange.route.rate != RateClass::none) {
-    const auto verdict = co_await services.limiter.check(exchange.route.rate, exchange.ip);
+  // A strict route takes the calls of honest clients back; the liberal figure bounds those too.
+  const bool strict = exchange.route.rate == RateClass::strict;
+  const RateClass classes[] = {strict ? RateClass::liberal : RateClass::none, exchange.route.rate};
+  for (const RateClass rate : classes) {
+    if (rate == RateClass::none) continue;
+    const auto verdict = co_await services.limiter.check(rate, exchange.ip);
     if (!verdict.allowed) {
-      metrics::count<"rate_limited_total">(exchange.route.rate);
+      metrics::count<"rate_limited_total">(rate);
       retry_after = verdict.retry_after;
       co_return Errc::rate_limited;
     }
@@ -72,6 +78,13 @@ Task<Result<void>> admit(Exchange& exchange, std::chrono::seconds& retry_after) 
   co_return Result<void>{};
 }
 
+/// Whether the application may now hear of something. Renewals and checks are left out, being most of the traffic;
+/// an ending rings by itself.
+bool may_make_event(const RouteSpec& route, const http::Response& response) {
+  const bool changed = route.port == Port::public_ && route.method != "GET" && response.status < 300;
+  return changed && route.name != "auth_refresh" && route.name != "auth_validate" && route.name != "wallet_challenge";
+}
+
 Task<http::Response> route_request(Exchange& exchange) {
   std::chrono::seconds retry_after{0};
   const auto admitted = co_await admit(exchange, retry_after);
@@ -81,6 +94,8 @@ Task<http::Response> route_request(Exchange& exchange) {
     if (retry_after.count() > 0) response.set("Retry-After", fmt::format("{}", retry_after.count()));
   } else {
     response = co_await handler_of(exchange.route.name)(exchange);
+    if (exchange.honest) co_await exchange.services().limiter.give_back(exchange.route.rate, exchange.ip);
+    if (may_make_event(exchange.route, response)) exchange.services().events.ring();
   }
   const auto& request = exchange.request;
   // Also where no page asks: a cache must not give that answer to one.
@@ -242,10 +257,9 @@ Result<void> Connection::upgrade(const http::Request& request, const std::string
     return fail(Errc::origin_denied, std::string(request.header("Origin").substr(0, 256)));
   }
   pending_ = std::make_unique<Pending>();
-  pending_->token = bearer_token(request);
-  if (pending_->token.empty() && services.config.http.query_token == "any") {
-    pending_->token = http::query_param(request.query, "token").value_or("");
-  }
+  auto brought = brought_token(request, services.config.http);
+  pending_->token = std::move(brought.token);
+  pending_->token_in_query = brought.in_query;
   ip_ = ip;
   std::optional<std::string> extension;
   if (services.config.realtime.compression) extension = ws::choose_deflate(join("Sec-WebSocket-Extensions"));

@@ -29,6 +29,7 @@ constexpr std::array kBindings{
     Binding{"asset", page},
     Binding{"api_lines", api_lines},
     Binding{"api_method", api_method},
+    Binding{"api_events", api_event_feed},
     Binding{"stats", stats},
     Binding{"metrics", metrics_text},
     Binding{"healthz", healthz},
@@ -38,6 +39,16 @@ constexpr std::array kBindings{
     Binding{"auth_logout_others", auth_logout_others},
     Binding{"auth_sessions", auth_sessions},
     Binding{"auth_session_end", auth_session_end},
+    Binding{"telegram_signin", telegram_signin},
+    Binding{"telegram_register", telegram_register},
+    Binding{"link_wallet", link_wallet},
+    Binding{"link_telegram", link_telegram},
+    Binding{"identity_unlink", identity_unlink},
+    Binding{"auth_ticket", auth_ticket},
+    Binding{"fonana_signin", fonana_signin},
+    Binding{"fonana_check", fonana_check},
+    Binding{"oauth_introspect", oauth_introspect},
+    Binding{"oauth_revoke", oauth_revoke},
 };
 
 }  // namespace
@@ -82,6 +93,13 @@ http::Response failure(const Exchange& exchange, const Error& error) {
   return failure(error, exchange.request_id);
 }
 
+http::Response failure(const Exchange& exchange, const Error& error, std::string_view name, const JsonOut& object) {
+  http::Response response = failure(exchange, error);
+  response.body.pop_back();
+  response.body += ',' + JsonOut().object(name, object).done().substr(1);
+  return response;
+}
+
 std::string bearer_token(const http::Request& request) {
   // Several fields are joined, so that two of them make a token nobody has, instead of one that a proxy read otherwise.
   std::string value = http::join_header(request.headers, "Authorization");
@@ -102,7 +120,7 @@ Result<const ApiKey*> find_api_key(const Services& services, std::string_view gi
   return Errc::api_key_unknown;
 }
 
-Task<Result<session::Caller>> bearer(const Exchange& exchange) {
+Task<Result<session::Caller>> bearer(const Exchange& exchange, Foreign foreign) {
   const auto token = bearer_token(exchange.request);
   if (token.empty()) co_return fail(Errc::token_missing, "no Authorization: Bearer");
   auto& sessions = exchange.services().sessions;
@@ -110,6 +128,7 @@ Task<Result<session::Caller>> bearer(const Exchange& exchange) {
   if (!caller && caller.error().code == Errc::temporarily_unavailable) {
     caller = co_await sessions.authenticate_at_store(std::string(token));
   }
+  if (caller && caller->foreign && foreign == Foreign::refuse) caller = fail(Errc::session_foreign, caller->issuer);
   if (caller) {
     sessions.seen(*caller);
   } else {

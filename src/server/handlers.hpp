@@ -19,10 +19,26 @@ Task<http::Response> auth_logout_all(Exchange& exchange);
 Task<http::Response> auth_sessions(Exchange& exchange);
 Task<http::Response> auth_session_end(Exchange& exchange);
 
+Task<http::Response> auth_ticket(Exchange& exchange);  // routes_tickets.cpp
+
+Task<http::Response> fonana_signin(Exchange& exchange);  // routes_fonana.cpp
+Task<http::Response> fonana_check(Exchange& exchange);
+
+Task<http::Response> oauth_introspect(Exchange& exchange);  // routes_oauth.cpp
+Task<http::Response> oauth_revoke(Exchange& exchange);
+
+Task<http::Response> telegram_signin(Exchange& exchange);  // routes_telegram.cpp
+Task<http::Response> telegram_register(Exchange& exchange);
+
+Task<http::Response> link_wallet(Exchange& exchange);  // routes_link.cpp
+Task<http::Response> link_telegram(Exchange& exchange);
+Task<http::Response> identity_unlink(Exchange& exchange);
+
 Task<http::Response> jwks(Exchange& exchange);
 
 Task<http::Response> api_lines(Exchange& exchange);
 Task<http::Response> api_method(Exchange& exchange);
+Task<http::Response> api_event_feed(Exchange& exchange);
 
 Task<http::Response> stats(Exchange& exchange);
 Task<http::Response> metrics_text(Exchange& exchange);

@@ -1,5 +1,7 @@
 #include "server/json_in.hpp"
 
+#include <algorithm>
+
 #include "protocol/json_scan.hpp"
 
 namespace gatecast::server {
@@ -87,25 +89,42 @@ Result<std::optional<std::int64_t>> JsonIn::optional_integer(std::string_view na
   return std::optional<std::int64_t>{number};
 }
 
-Result<std::vector<std::string>> JsonIn::texts(std::string_view name, std::size_t max) const {
+Result<std::vector<std::string_view>> JsonIn::items(std::string_view name, std::size_t max) const {
   const auto* value = find(name);
   if (value == nullptr) return fail(Errc::field_missing, std::string(name));
   JsonScan scan(*value);
-  std::vector<std::string> out;
+  std::vector<std::string_view> out;
   if (!scan.take('[')) return invalid(name, "not an array");
   scan.skip_space();
   if (scan.take(']')) return out;
   for (;;) {
     std::string_view item;
     scan.skip_space();
-    if (!scan.value(item)) return invalid(name, "not an array of texts");
-    auto plain = read_text(item);
-    if (!plain || out.size() == max) return invalid(name, fmt::format("not an array of at most {} texts", max));
-    out.push_back(std::move(*plain));
+    if (!scan.value(item) || out.size() == max) return invalid(name, fmt::format("not an array of at most {}", max));
+    out.push_back(item);
     scan.skip_space();
     if (scan.take(']')) return out;
     if (!scan.take(',')) return invalid(name, "not an array");
   }
+}
+
+Result<std::vector<std::string>> JsonIn::texts(std::string_view name, std::size_t max) const {
+  auto raw = items(name, max);
+  if (!raw) return raw.error();
+  std::vector<std::string> out;
+  for (const auto item : *raw) {
+    auto plain = read_text(item);
+    if (!plain) return invalid(name, "not an array of texts");
+    out.push_back(std::move(*plain));
+  }
+  return out;
+}
+
+Result<void> JsonIn::only(std::initializer_list<std::string_view> names) const {
+  for (const auto& [key, value] : members_) {
+    if (std::ranges::find(names, key) == names.end()) return invalid(key.substr(0, 64), "no member of that name");
+  }
+  return {};
 }
 
 Result<JsonIn> JsonIn::optional_object(std::string_view name) const {

@@ -35,6 +35,10 @@ class JsonIn {
   std::string_view raw(std::string_view name) const;
   /// An array of texts. Error: field_missing, field_invalid.
   Result<std::vector<std::string>> texts(std::string_view name, std::size_t max) const;
+  /// The exact texts of an array's values. Error: field_missing, field_invalid.
+  Result<std::vector<std::string_view>> items(std::string_view name, std::size_t max) const;
+  /// Error: field_invalid, where there is a member of another name: a slip that would go unnoticed.
+  Result<void> only(std::initializer_list<std::string_view> names) const;
   /// An object, or an empty one where absent or null.
   Result<JsonIn> optional_object(std::string_view name) const;
 

@@ -1,11 +1,11 @@
 // Sign-in, and what a session may be asked.
 #include "core/log.hpp"
-#include "core/text_form.hpp"
 #include "core/time_text.hpp"
 #include "metrics/registry.hpp"
 #include "server/handlers.hpp"
 #include "server/json_in.hpp"
 #include "server/json_out.hpp"
+#include "server/proof_in.hpp"
 #include "server/session_json.hpp"
 #include "token/inspect.hpp"
 
@@ -19,8 +19,8 @@ void add_expiry(JsonOut& out, std::int64_t exp, WallTime now) {
 
 Result<session::ChallengeRequest> challenge_request(const JsonIn& body) {
   session::ChallengeRequest request;
-  const std::pair<const char*, std::optional<std::string>*> optional[] = {
-      {"address", &request.address}, {"chainId", &request.chain_id}, {"uri", &request.uri}};
+  const std::pair<const char*, std::optional<std::string>*> optional[] = {{"address", &request.address},
+                                                                          {"uri", &request.uri}};
   auto chain = body.text("chain");
   if (!chain) return chain.error();
   request.chain = std::move(*chain);
@@ -29,41 +29,19 @@ Result<session::ChallengeRequest> challenge_request(const JsonIn& body) {
     if (!value) return value.error();
     if (!value->empty()) *into = std::move(*value);
   }
+  // Ethereum's libraries have it as a number, Solana's as a text.
+  if (auto number = body.optional_integer("chainId"); number && number->has_value()) {
+    request.chain_id = std::to_string(**number);
+  } else {
+    auto text = body.optional_text("chainId");
+    if (!text) return text.error();
+    if (!text->empty()) request.chain_id = std::move(*text);
+  }
   auto purpose = body.optional_text("purpose");
   if (!purpose) return purpose.error();
   const auto known = session::purpose_from_name(purpose->empty() ? "signin" : *purpose);
   if (!known) return fail(Errc::field_invalid, "purpose: neither signin nor link");
   request.purpose = *known;
-  return request;
-}
-
-Result<session::WalletSignIn> wallet_signin_request(const JsonIn& body) {
-  session::WalletSignIn request;
-  auto chain = body.text("chain");
-  if (!chain) return chain.error();
-  auto address = body.text("address");
-  if (!address) return address.error();
-  request.chain = std::move(*chain);
-  request.address = std::move(*address);
-  auto message = body.optional_text("message");
-  auto signed_message = body.optional_text("signedMessage");
-  auto signature = body.optional_text("signature");
-  auto ref_code = body.optional_text("ref_code");
-  for (const auto* text : {&message, &signed_message, &signature, &ref_code}) {
-    if (!*text) return text->error();
-  }
-  if (signature->empty() || (message->empty() && signed_message->empty())) return Errc::challenge_required;
-  if (!message->empty() && !signed_message->empty()) {
-    return fail(Errc::field_invalid, "message and signedMessage: send one of them");
-  }
-  if (!signed_message->empty()) {
-    auto bytes = base64_decode(*signed_message);
-    if (!bytes) return fail(Errc::field_invalid, "signedMessage: not base64");
-    request.signed_message = std::move(*bytes);
-  }
-  request.message = std::move(*message);
-  request.signature = std::move(*signature);
-  request.ref_code = std::move(*ref_code);
   return request;
 }
 
@@ -81,7 +59,13 @@ Task<http::Response> wallet_challenge(Exchange& exchange) {
   const auto& in = made->input;
   JsonOut input;
   input.text("domain", in.domain).text_if("address", in.address).text_if("statement", in.statement);
-  input.text("uri", in.uri).text("version", in.version).text("chainId", in.chain_id).text("nonce", in.nonce);
+  input.text("uri", in.uri).text("version", in.version);
+  if (request->chain == session::kChainEthereum) {
+    input.raw("chainId", in.chain_id);
+  } else {
+    input.text("chainId", in.chain_id);
+  }
+  input.text("nonce", in.nonce);
   input.text("issuedAt", format_rfc3339(in.issued_at)).text("expirationTime", format_rfc3339(in.expiration_time));
   JsonOut out;
   out.boolean("success", true).text("message", made->message).text("nonce", in.nonce).object("input", input);
@@ -92,44 +76,44 @@ Task<http::Response> wallet_challenge(Exchange& exchange) {
 Task<http::Response> wallet_signin(Exchange& exchange) {
   auto body = body_of(exchange);
   if (!body) co_return failure(exchange, body.error());
-  auto request = wallet_signin_request(*body);
-  if (!request) co_return failure(exchange, request.error());
-  auto& services = exchange.services();
-  auto tokens = co_await services.sessions.sign_in_wallet(std::move(*request), exchange.client());
-  if (!tokens) {
-    metrics::count<"signins_total">(metrics::Outcome::refused);
-    metrics::count<"auth_failures_total">(tokens.error().code);
-    co_return failure(exchange, tokens.error());
-  }
-  metrics::count<"signins_total">(metrics::Outcome::ok);
-  log::info("signin", {{"user", tokens->user.id},
-                       {"sid", tokens->session.sid},
-                       {"how", tokens->session.how},
-                       {"ip", exchange.ip},
-                       {"request", exchange.request_id}});
-  co_return json_response(tokens_json(*tokens).done());
+  auto proof = wallet_proof(*body);
+  if (!proof) co_return failure(exchange, proof.error());
+  auto ref_code = body->optional_text("ref_code");
+  if (!ref_code) co_return failure(exchange, ref_code.error());
+  auto tokens =
+      co_await exchange.services().sessions.sign_in(std::move(*proof), exchange.client(), std::move(*ref_code));
+  co_return signin_response(exchange, tokens);
 }
 
 Task<http::Response> auth_check(Exchange& exchange) {
-  auto caller = co_await bearer(exchange);
+  auto caller = co_await bearer(exchange, Foreign::accept);
   if (!caller) co_return failure(exchange, caller.error());
   auto view = co_await exchange.services().sessions.session(*caller);
   if (!view) co_return failure(exchange, view.error());
   JsonOut out;
   out.boolean("success", true).boolean("authenticated", true);
-  out.object("user", user_json(view->user, view->subject));
+  out.object("user", user_json(*view));
   add_expiry(out, caller->claims.exp, exchange.services().clock.wall());
   co_return json_response(out.done());
 }
 
 Task<http::Response> auth_session(Exchange& exchange) {
-  auto caller = co_await bearer(exchange);
+  auto caller = co_await bearer(exchange, Foreign::accept);
   if (!caller) co_return failure(exchange, caller.error());
   auto view = co_await exchange.services().sessions.session(*caller);
   if (!view) co_return failure(exchange, view.error());
+  // The store knows no foreign user; one of the same id as ours is another's word.
+  Result<store::UserView> user = store::UserView{};
+  if (!caller->foreign) user = co_await exchange.services().sessions.user(caller->user_id);
+  if (!user) co_return failure(exchange, user.error());
   JsonOut out;
+  std::string identities = "[";
+  for (const auto& row : user->identities) {
+    if (identities.size() > 1) identities += ',';
+    identities += identity_json(row).boolean("current", row.id == view->session.identity_id).done();
+  }
   out.boolean("success", true).object("session", session_json(view->session));
-  out.object("user", user_json(view->user, view->subject));
+  out.object("user", user_json(*view)).raw("identities", identities + ']');
   co_return json_response(out.done());
 }
 

@@ -3,15 +3,19 @@
 #include "metrics/registry.hpp"
 #include "server/handlers.hpp"
 #include "server/session_json.hpp"
+#include "server/user_connections.hpp"
 
 namespace gatecast::server {
 namespace {
 
-/// The caller of a sensitive route: its session was made by a sign-in of the last minutes.
+/// The caller of a sensitive route: its session was made by a sign-in of the last minutes, or the body has as fresh a
+/// proof.
 Task<Result<session::Caller>> fresh_bearer(const Exchange& exchange) {
   auto caller = co_await bearer(exchange);
   if (!caller) co_return caller;
-  auto fresh = co_await exchange.services().sessions.require_fresh(*caller);
+  auto confirming = confirming_of(exchange);
+  if (!confirming) co_return confirming.error();
+  auto fresh = co_await exchange.services().sessions.confirm(*caller, std::move(*confirming));
   if (!fresh) co_return fresh.error();
   co_return caller;
 }
@@ -28,12 +32,20 @@ http::Response ended_response(const Exchange& exchange, const session::Caller& c
 }  // namespace
 
 Task<http::Response> auth_refresh(Exchange& exchange) {
-  auto body = body_of(exchange);
+  auto body = exchange.request.body.empty() ? JsonIn::parse("{}") : body_of(exchange);
   if (!body) co_return failure(exchange, body.error());
   auto token = body->optional_text("refreshToken");
   if (!token) co_return failure(exchange, token.error());
-  if (token->empty()) co_return failure(exchange, fail(Errc::refresh_missing));
-  auto tokens = co_await exchange.services().sessions.renew(std::move(*token), exchange.client());
+  auto& sessions = exchange.services().sessions;
+  Result<session::Tokens> tokens = Errc::refresh_missing;
+  if (!token->empty()) {
+    tokens = co_await sessions.renew(std::move(*token), exchange.client());
+  } else if (exchange.services().config.compat.access_refresh) {
+    auto access = body->optional_text("token");
+    if (!access) co_return failure(exchange, access.error());
+    if (access->empty()) *access = bearer_token(exchange.request);
+    if (!access->empty()) tokens = co_await sessions.reissue(std::move(*access), exchange.client());
+  }
   if (!tokens) {
     metrics::count<"auth_failures_total">(tokens.error().code);
     co_return failure(exchange, tokens.error());
@@ -62,10 +74,15 @@ Task<http::Response> auth_sessions(Exchange& exchange) {
   if (!caller) co_return failure(exchange, caller.error());
   auto rows = co_await exchange.services().sessions.list(caller->user_id);
   if (!rows) co_return failure(exchange, rows.error());
+  const auto connected = co_await connections_by_sid(exchange.services(), caller->user_id);
   std::string list = "[";
   for (const auto& row : *rows) {
     if (list.size() > 1) list += ',';
-    list += session_json(row).boolean("current", row.sid == caller->sid).done();
+    const auto here = connected.find(row.sid);
+    JsonOut item = session_json(row);
+    item.boolean("current", row.sid == caller->sid);
+    item.number("connected", here == connected.end() ? std::size_t{0} : here->second);
+    list += item.done();
   }
   co_return json_response(JsonOut().boolean("success", true).raw("sessions", list + ']').done());
 }

@@ -4,11 +4,15 @@
 
 #include "core/log.hpp"
 #include "crypto/random.hpp"
+#include "metrics/labels.hpp"
 #include "server/config_keys.hpp"
 #include "server/connection.hpp"
+#include "server/doctor_input.hpp"
 #include "server/exchange.hpp"
 #include "server/json_out.hpp"
 #include "server/stream_file.hpp"
+#include "server/signin_options.hpp"
+#include "session/claims_map.hpp"
 
 namespace gatecast::server {
 namespace {
@@ -26,14 +30,21 @@ limits::RateLimits rate_limits(const LimitsConfig& l) {
 
 std::chrono::seconds whole_seconds(Millis t) { return std::chrono::floor<std::chrono::seconds>(t); }
 
+Result<session::Variants> variants_of(const Config& config) {
+  std::vector<session::Variant> variants;
+  for (const auto& v : config.session.variants) variants.push_back({v.name, v.share, whole_seconds(v.access_ttl)});
+  return session::Variants::make(std::move(variants));
+}
+
 session::SessionOptions session_options(const Config& config) {
   session::SessionOptions options;
-  const auto& solana = config.signin.solana;
-  options.solana.enabled = solana.enabled;
-  options.solana.policy = {.domains = solana.domain, .uris = solana.uri, .chains = solana.chains};
-  options.solana.uri = solana.uri.empty() ? "" : solana.uri.front();
-  options.solana.statement = solana.statement;
-  options.claims = session::ClaimsProfile::from_name(config.token.claims).value_or(options.claims);
+  options.claims = session::ClaimsProfile::from_name(config.token.claims.profile).value_or(options.claims);
+  if (config.token.claims.profile.empty()) {
+    if (auto map = session::ClaimsMap::make(config.token.claims.members)) {
+      options.claims = session::ClaimsProfile::of_map(std::move(*map));
+    }
+  }
+  options.variants = variants_of(config).value_or(session::Variants{});
   options.access_ttl = whole_seconds(config.token.access_ttl);
   options.absolute_ttl = whole_seconds(config.session.absolute_ttl);
   options.rotation = {.grace = config.session.grace,
@@ -41,6 +52,7 @@ session::SessionOptions session_options(const Config& config) {
                       .refresh_ttl = config.session.refresh_ttl};
   options.jitter = config.session.jitter;
   options.per_user = config.session.per_user;
+  options.audit_retention = std::chrono::floor<std::chrono::hours>(config.audit.retention);
   return options;
 }
 
@@ -92,6 +104,9 @@ Server::Server(Parts parts, token::KeyRing keys)
       issuer_(keys_),
       verifier_(keys_, {.issuer = parts_.config.token.issuer, .audience = parts_.config.token.audience}),
       cache_(parts_.clock),
+      answers_(parts_.clock, {.entries_max = parts_.config.limits.idempotency_keys,
+                              .bytes_max = parts_.config.limits.idempotency_bytes}),
+      idempotency_(answers_),
       limiter_(cache_, parts_.clock, rate_limits(parts_.config.limits)),
       shards_(shard_count(parts_.config), {.data_count = parts_.config.limits.mailbox}) {}
 
@@ -101,11 +116,26 @@ Result<void> Server::wire() {
   const auto& config = parts_.config;
   session::SessionKeyList session_keys;
   for (const auto& key : config.session.keys) session_keys.push_back({.id = key.id, .secret = key.material});
-  auto sessions =
-      session::Sessions::make(session_options(config), session_keys,
-                              {.store = parts_.store, .clock = parts_.clock, .issuer = issuer_, .verifier = verifier_});
+  std::vector<std::string> variants;
+  for (const auto& variant : config.session.variants) variants.push_back(variant.name);
+  metrics::name_variants(std::move(variants));
+  if (auto trusting = wire_trusted(); !trusting) return trusting;
+  auto options = session_options(config);
+  if (auto filled = fill_signin(config.signin, options); !filled) return filled.error();
+  auto sessions = session::Sessions::make(std::move(options), session_keys,
+                                          {.store = parts_.store,
+                                           .clock = parts_.clock,
+                                           .issuer = issuer_,
+                                           .verifier = verifier_,
+                                           .outbound = parts_.outbound,
+                                           .trusted = trusted_.get()});
   if (!sessions) return sessions.error();
   sessions_ = std::move(*sessions);
+  doctor_ = make_doctor_input(config, parts_.clock.wall());
+  doctor_.ring = &keys_;
+  accounts_ = std::make_unique<session::Accounts>(session::Accounts::Parts{
+      .store = parts_.store, .sessions = *sessions_, .clock = parts_.clock, .events = events_});
+  if (auto hooked = wire_webhooks(); !hooked) return hooked;
 
   auto proxies = http::TrustedProxies::parse(config.http.trusted_proxies);
   if (!proxies) return proxies.error();
@@ -116,9 +146,13 @@ Result<void> Server::wire() {
       .clock = parts_.clock,
       .sessions = *sessions_,
       .store = parts_.store,
+      .accounts = *accounts_,
+      .events = events_,
+      .idempotency = idempotency_,
       .limiter = limiter_,
       .shards = shards_,
       .keys = keys_,
+      .doctor = doctor_,
       .jwks = keys_.jwks_json(),
       .version = parts_.version,
       .node = crypto::uuid_v4(),
@@ -144,6 +178,7 @@ Result<void> Server::wire() {
 
   // An ending reaches the sockets of every shard through the lane that is never refused.
   sessions_->on_ended([this](const session::Ending& ending) {
+    events_.ring();
     const auto since = parts_.clock.steady();
     for (auto& worker : workers_) {
       worker->shard().post_control(
@@ -189,8 +224,12 @@ Result<void> Server::start() {
   });
   running_ = true;
   all_bound.get_future().wait();
-  shards_[0].loop().post([this, &loaded] { spawn(load(*sessions_, loaded)); });
+  shards_[0].loop().post([this, &loaded] { spawn(load(loaded)); });
   auto result = loaded.get_future().get();
+  // There are file systems that know no sockets: sign-in and messages go without, the operators' commands do not.
+  if (auto opened = result ? open_control() : Result<void>{}; !opened) {
+    log::warn("control", {{"reason", info(opened.error().code).name}, {"detail", opened.error().detail}});
+  }
   services_->ready.store(result.has_value());
   return result;
 }
@@ -216,14 +255,53 @@ void Server::save_streams() {
 
 std::string Server::streams_path() const { return parts_.config.data.dir + "/streams"; }
 
-Task<void> Server::load(session::Sessions& sessions, std::promise<Result<void>>& loaded) {
-  auto result = co_await sessions.load();
+Task<void> Server::load(std::promise<Result<void>>& loaded) {
+  auto result = co_await sessions_->load();
+  if (result && webhooks_) result = co_await webhooks_->start();
+  if (result && trusted_) trusted_->start(*Loop::current());
   loaded.set_value(std::move(result));
 }
 
-Task<void> Server::drain(session::Sessions& sessions, std::promise<void>& drained) {
-  co_await sessions.drain();
+Task<void> Server::drain(std::promise<void>& drained) {
+  if (control_) co_await control_->stop();
+  if (webhooks_) co_await webhooks_->stop();
+  if (trusted_) co_await trusted_->stop();
+  co_await sessions_->drain();
   drained.set_value();
+}
+
+Result<void> Server::wire_trusted() {
+  std::vector<token::TrustedIssuer> issuers;
+  for (const auto& trusted : parts_.config.token.trusted) {
+    auto issuer = make_trusted_issuer(parts_.config, trusted);
+    if (!issuer) return std::move(issuer.error());
+    issuers.push_back(*std::move(issuer));
+  }
+  if (issuers.empty()) return {};
+  auto made =
+      token::TrustedVerifier::make(std::move(issuers), parts_.config.token.issuer, parts_.outbound, parts_.clock);
+  if (!made) return std::move(made.error());
+  trusted_ = *std::move(made);
+  return {};
+}
+
+Result<void> Server::wire_webhooks() {
+  std::vector<session::Webhook> hooks;
+  for (const auto& hook : parts_.config.webhooks) hooks.push_back({hook.name, hook.url, hook.secret, hook.kinds});
+  if (hooks.empty()) return {};
+  if (parts_.outbound == nullptr) return fail(Errc::config_invalid, "webhook: nothing here asks other servers");
+  webhooks_ = std::make_unique<session::Webhooks>(
+      std::move(hooks),
+      session::Webhooks::Parts{
+          .store = parts_.store, .outbound = *parts_.outbound, .clock = parts_.clock, .events = events_});
+  return {};
+}
+
+Result<void> Server::open_control() {
+  control_ = std::make_unique<ControlSocket>(*workers_[0]);
+  std::promise<Result<void>> opened;
+  shards_[0].post_control([this, &opened] { opened.set_value(control_->open(parts_.config.data.dir)); });
+  return opened.get_future().get();
 }
 
 void Server::on_shards(const std::function<void(Worker&)>& fn) {
@@ -241,6 +319,8 @@ void Server::stop() {
   if (!running_) return;
   running_ = false;
   services_->draining.store(true);
+  // Who waits for events has an answer at once.
+  events_.close();
   on_shards([](Worker& worker) {
     worker.stop_listening();
     worker.each_connection([](Connection& c) { c.leave(); });
@@ -253,8 +333,10 @@ void Server::stop() {
     if (!empty) std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
   std::promise<void> drained;
-  shards_[0].loop().post([this, &drained] { spawn(drain(*sessions_, drained)); });
+  shards_[0].loop().post([this, &drained] { spawn(drain(drained)); });
   drained.get_future().wait();
+  // Calls that still wait for another server are answered while their loops run.
+  if (parts_.outbound != nullptr) parts_.outbound->stop();
   on_shards([](Worker& worker) { worker.close_all(); });
   save_streams();
   shards_.stop();

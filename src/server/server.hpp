@@ -12,10 +12,17 @@
 #include <string>
 
 #include "cache/memory.hpp"
+#include "limits/idempotency.hpp"
+#include "outbound/outbound.hpp"
+#include "server/control_socket.hpp"
 #include "server/services.hpp"
 #include "server/worker.hpp"
+#include "session/accounts.hpp"
+#include "session/webhooks.hpp"
+#include "token/doctor.hpp"
 #include "token/issuer.hpp"
 #include "token/key_ring.hpp"
+#include "token/trusted.hpp"
 #include "token/verifier.hpp"
 
 namespace gatecast::server {
@@ -26,6 +33,7 @@ class Server {
     const Config& config;
     const Clock& clock;
     store::Store& store;
+    outbound::Outbound* outbound = nullptr;  // for hooks, key sets and a chain's node
     std::string version;
   };
   static Result<std::unique_ptr<Server>> make(Parts parts);
@@ -43,23 +51,35 @@ class Server {
  private:
   Server(Parts parts, token::KeyRing keys);
   Result<void> wire();
+  Result<void> wire_trusted();
+  Result<void> wire_webhooks();
   Result<void> listen_all();
+  /// Opens data/gatecast.sock, once everything that it asks is there.
+  Result<void> open_control();
   /// Histories over a restart (server/stream_file.hpp).
   void load_streams();
   void save_streams();
   std::string streams_path() const;
   void on_shards(const std::function<void(Worker&)>& fn);
-  static Task<void> load(session::Sessions& sessions, std::promise<Result<void>>& loaded);
-  static Task<void> drain(session::Sessions& sessions, std::promise<void>& drained);
+  Task<void> load(std::promise<Result<void>>& loaded);
+  Task<void> drain(std::promise<void>& drained);
 
   Parts parts_;
   token::KeyRing keys_;
   token::Issuer issuer_;
   token::Verifier verifier_;
+  token::DoctorInput doctor_;
   cache::MemoryCache cache_;
+  cache::MemoryCache answers_;
+  limits::Idempotency idempotency_;
+  session::Bell events_;
+  std::unique_ptr<token::TrustedVerifier> trusted_;
   limits::RateLimiter limiter_;
   net::Shards shards_;
   std::unique_ptr<session::Sessions> sessions_;
+  std::unique_ptr<session::Accounts> accounts_;
+  std::unique_ptr<session::Webhooks> webhooks_;
+  std::unique_ptr<ControlSocket> control_;
   std::unique_ptr<Services> services_;
   hub::Mesh mesh_;
   std::vector<std::unique_ptr<Worker>> workers_;

@@ -22,6 +22,17 @@
 #include "store/store.hpp"
 #include "token/key_ring.hpp"
 
+namespace gatecast::limits {
+class Idempotency;
+}
+namespace gatecast::token {
+struct DoctorInput;
+}
+namespace gatecast::session {
+class Accounts;
+class Bell;
+}  // namespace gatecast::session
+
 namespace gatecast::server {
 
 class Worker;
@@ -31,9 +42,13 @@ struct Services {
   const Clock& clock;
   session::Sessions& sessions;
   store::Store& store;
+  session::Accounts& accounts;
+  session::Bell& events;  // rung where the application may hear of something
+  limits::Idempotency& idempotency;
   limits::RateLimiter& limiter;
   net::Shards& shards;
   const token::KeyRing& keys;
+  const token::DoctorInput& doctor;
   std::string jwks;
   std::string version;
   std::string node;              // this process's id, a UUID

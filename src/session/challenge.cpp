@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
+#include "identity/ethereum_address.hpp"
+#include "identity/ethereum_message.hpp"
 #include "identity/solana_message.hpp"
 
 namespace gatecast::session {
@@ -44,7 +47,7 @@ struct Place {
 };
 
 /// The domain a URI stands for; nothing where the policy does not know it.
-std::optional<Place> place_of(const identity::SolanaPolicy& policy, std::string_view uri) {
+std::optional<Place> place_of(const auto& policy, std::string_view uri) {
   const std::optional<Origin> origin = origin_of(uri);
   if (!origin.has_value()) return std::nullopt;
   if (contains(policy.domains, origin->authority)) return Place{std::string(origin->authority), std::string(uri)};
@@ -52,7 +55,7 @@ std::optional<Place> place_of(const identity::SolanaPolicy& policy, std::string_
   return std::nullopt;
 }
 
-Result<Place> choose_place(const SolanaSignIn& config, const ChallengeRequest& request) {
+Result<Place> choose_place(const auto& config, const ChallengeRequest& request) {
   if (request.uri.has_value()) {
     std::optional<Place> place = place_of(config.policy, *request.uri);
     if (!place.has_value()) return fail(Errc::uri_mismatch, "uri of the challenge");
@@ -85,7 +88,7 @@ Result<std::string> choose_chain_id(const identity::SolanaPolicy& policy, const 
   return policy.chains.empty() ? std::string{} : policy.chains.front();
 }
 
-std::string message_of(const ChallengeInput& input) {
+std::string solana_text(const ChallengeInput& input) {
   return identity::format_solana_message({.domain = input.domain,
                                           .address = input.address,
                                           .statement = input.statement,
@@ -97,12 +100,49 @@ std::string message_of(const ChallengeInput& input) {
                                           .expires_at = input.expiration_time});
 }
 
+std::string ethereum_text(const ChallengeInput& input, std::uint64_t chain) {
+  return identity::format_ethereum_message({.domain = input.domain,
+                                            .address = input.address,
+                                            .statement = input.statement,
+                                            .uri = input.uri,
+                                            .version = input.version,
+                                            .chain_id = chain,
+                                            .nonce = input.nonce,
+                                            .issued_at = input.issued_at,
+                                            .expires_at = input.expiration_time});
+}
+
+/// All but address and nonce.
+ChallengeInput input_of(Place place, std::string chain_id, std::string_view statement, Purpose purpose, WallTime now) {
+  const WallTime issued = std::chrono::floor<std::chrono::seconds>(now);
+  return {.domain = std::move(place.domain),
+          .address = {},
+          .statement = std::string(purpose == Purpose::link ? kLinkStatement : statement),
+          .uri = std::move(place.uri),
+          .version = "1",
+          .chain_id = std::move(chain_id),
+          .nonce = {},
+          .issued_at = issued,
+          .expiration_time = issued + kChallengeLife};
+}
+
+Result<std::uint64_t> choose_chain(const identity::EthereumPolicy& policy, const std::optional<std::string>& asked) {
+  if (!asked.has_value()) return policy.chains.front();
+  std::uint64_t chain = 0;
+  const char* end = asked->data() + asked->size();
+  const auto [stop, error] = std::from_chars(asked->data(), end, chain);
+  if (error != std::errc{} || stop != end || std::ranges::find(policy.chains, chain) == policy.chains.end()) {
+    return fail(Errc::chain_mismatch, "chain id of the challenge");
+  }
+  return chain;
+}
+
 }  // namespace
 
 Result<Challenge> make_challenge(const SolanaSignIn& config, const NonceKeys& nonces, const ChallengeRequest& request,
                                  WallTime now) {
   if (request.chain != kChainSolana) return fail(Errc::chain_unsupported);
-  if (!config.enabled) return fail(Errc::signin_disabled);
+  if (!config.enabled) return fail(Errc::signin_disabled, "signin.solana.enabled");
   if (request.address.has_value()) {
     if (Result<std::string> key = identity::solana_public_key(*request.address); !key.has_value()) return key.error();
   }
@@ -111,20 +151,33 @@ Result<Challenge> make_challenge(const SolanaSignIn& config, const NonceKeys& no
   Result<std::string> chain_id = choose_chain_id(config.policy, request.chain_id);
   if (!chain_id.has_value()) return chain_id.error();
 
-  const WallTime issued = std::chrono::floor<std::chrono::seconds>(now);
-  const WallTime expires = issued + kChallengeLife;
-  const std::string address = request.address.value_or("");
-  ChallengeInput input{.domain = std::move(place->domain),
-                       .address = address,
-                       .statement = config.statement,
-                       .uri = std::move(place->uri),
-                       .version = "1",
-                       .chain_id = std::move(*chain_id),
-                       .nonce = {},
-                       .issued_at = issued,
-                       .expiration_time = expires};
-  input.nonce = nonces.issue({request.purpose, kChainSolana, address, input.domain}, expires);
-  std::string message = address.empty() ? std::string{} : message_of(input);
+  ChallengeInput input = input_of(std::move(*place), std::move(*chain_id), config.statement, request.purpose, now);
+  input.address = request.address.value_or("");
+  input.nonce = nonces.issue({request.purpose, kChainSolana, input.address, input.domain}, input.expiration_time);
+  std::string message = input.address.empty() ? std::string{} : solana_text(input);
+  return Challenge{std::move(message), std::move(input)};
+}
+
+Result<Challenge> make_challenge(const EthereumSignIn& config, const NonceKeys& nonces, const ChallengeRequest& request,
+                                 WallTime now) {
+  if (request.chain != kChainEthereum) return fail(Errc::chain_unsupported);
+  if (!config.enabled) return fail(Errc::signin_disabled, "signin.ethereum.enabled");
+  std::string address;
+  if (request.address.has_value()) {
+    Result<std::string> lower = identity::ethereum_address(*request.address);
+    if (!lower.has_value()) return lower.error();
+    address = std::move(*lower);
+  }
+  Result<Place> place = choose_place(config, request);
+  if (!place.has_value()) return place.error();
+  const Result<std::uint64_t> chain = choose_chain(config.policy, request.chain_id);
+  if (!chain.has_value()) return chain.error();
+
+  ChallengeInput input = input_of(std::move(*place), std::to_string(*chain), config.statement, request.purpose, now);
+  input.nonce = nonces.issue({request.purpose, kChainEthereum, address, input.domain}, input.expiration_time);
+  if (address.empty()) return Challenge{{}, std::move(input)};
+  input.address = identity::with_checksum(address);
+  std::string message = ethereum_text(input, *chain);
   return Challenge{std::move(message), std::move(input)};
 }
 
@@ -142,6 +195,23 @@ Result<void> check_solana_sign_in(const SolanaSignIn& config) {
   }
   if (!config.statement.empty() && !identity::is_solana_statement(config.statement)) {
     return fail(Errc::config_invalid, "signin.solana.statement: cannot stand in a sign-in message");
+  }
+  return {};
+}
+
+Result<void> check_ethereum_sign_in(const EthereumSignIn& config) {
+  if (!config.enabled) return {};
+  if (config.policy.domains.empty()) return fail(Errc::config_invalid, "signin.ethereum.domain: none");
+  if (config.policy.chains.empty()) return fail(Errc::config_invalid, "signin.ethereum.chains: none");
+  if (!config.uri.empty() && !place_of(config.policy, config.uri).has_value()) {
+    return fail(Errc::config_invalid, "signin.ethereum.uri: not on signin.ethereum.domain");
+  }
+  if (!config.statement.empty() && !identity::is_ethereum_statement(config.statement)) {
+    return fail(Errc::config_invalid, "signin.ethereum.statement: cannot stand in a sign-in message");
+  }
+  if (!config.rpc_url.empty() &&
+      std::ranges::find(config.policy.chains, config.rpc_chain) == config.policy.chains.end()) {
+    return fail(Errc::config_invalid, "signin.ethereum.rpc_chain: not one of signin.ethereum.chains");
   }
   return {};
 }

@@ -36,7 +36,29 @@ class LogStore final : public store::Store {
   Task<Result<std::vector<store::ControlRow>>> ended_since(WallTime) override { co_return Errc::internal; }
   Task<Result<void>> touch(std::vector<std::pair<std::string, WallTime>>) override { co_return Result<void>{}; }
   Task<Result<void>> audit(std::vector<store::AuditRow>) override { co_return Result<void>{}; }
-  Task<Result<std::uint64_t>> prune(WallTime, WallTime) override { co_return std::uint64_t{0}; }
+  Task<Result<std::uint64_t>> prune(WallTime, WallTime, WallTime) override { co_return std::uint64_t{0}; }
+  Task<Result<void>> consume(std::string, WallTime) override { co_return Result<void>{}; }
+  Task<Result<store::Linked>> link(store::Link) override { co_return Errc::internal; }
+  Task<Result<store::Unlinked>> unlink(std::string, std::string, WallTime, std::string) override {
+    co_return Errc::internal;
+  }
+  Task<Result<store::UserView>> user(std::string) override { co_return Errc::internal; }
+  Task<Result<store::UserView>> user_of(std::string, std::string) override { co_return Errc::internal; }
+  Task<Result<std::vector<store::UserChanged>>> upsert_users(std::vector<store::UserChange>, WallTime, bool) override {
+    co_return Errc::internal;
+  }
+  Task<Result<store::Blocked>> block_user(std::string, bool, WallTime, std::string, std::string) override {
+    co_return Errc::internal;
+  }
+  Task<Result<std::vector<store::SessionRow>>> delete_user(std::string, WallTime, std::string) override {
+    co_return Errc::internal;
+  }
+  Task<Result<std::vector<store::UserView>>> users(std::string, std::uint32_t) override { co_return Errc::internal; }
+  Task<Result<std::vector<store::AuditRow>>> audit_log(store::AuditQuery) override { co_return Errc::internal; }
+  Task<Result<std::uint64_t>> position(std::string) override { co_return Errc::internal; }
+  Task<Result<void>> set_position(std::string, std::uint64_t) override { co_return Result<void>{}; }
+  Task<Result<std::optional<WallTime>>> restored_at() override { co_return Errc::internal; }
+  Task<Result<void>> backup(std::string) override { co_return Errc::internal; }
   Task<Result<void>> ping() override { co_return Result<void>{}; }
 
   std::map<std::uint64_t, store::ControlRow> rows;

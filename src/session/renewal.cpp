@@ -2,44 +2,66 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/failpoint.hpp"
 #include "crypto/random.hpp"
 #include "metrics/registry.hpp"
 #include "session/sessions.hpp"
 
 namespace gatecast::session {
+namespace {
+
+metrics::Renewal renewal_of(store::RotationDecision::Kind kind) {
+  using Kind = store::RotationDecision::Kind;
+  switch (kind) {
+    case Kind::rotate: return metrics::Renewal::rotated;
+    case Kind::repeat: return metrics::Renewal::repeated;
+    case Kind::end: return metrics::Renewal::reused;
+    case Kind::refuse: break;
+  }
+  return metrics::Renewal::refused;
+}
+
+}  // namespace
 
 /// The life of the next access token: cut by chance, so that clients that came together do not renew together.
-std::int64_t Sessions::access_life() const {
+std::int64_t Sessions::access_life(std::string_view user_id) const {
+  const auto ttl = options_.variants.access_ttl(options_.variants.of(user_id), options_.access_ttl).count();
+  if (options_.jitter <= 0) return ttl;
   std::uint32_t chance = 0;
   const std::string bytes = crypto::random_bytes(sizeof chance);
   std::memcpy(&chance, bytes.data(), sizeof chance);
-  const double cut = options_.jitter * static_cast<double>(options_.access_ttl.count()) * (chance / 4294967296.0);
-  return std::max<std::int64_t>(1, options_.access_ttl.count() - static_cast<std::int64_t>(cut));
+  const double cut = options_.jitter * static_cast<double>(ttl) * (chance / 4294967296.0);
+  return std::max<std::int64_t>(1, ttl - static_cast<std::int64_t>(cut));
 }
 
 Result<Tokens> Sessions::mint(Minting what, WallTime now) const {
   const std::int64_t issued = unix_seconds(now);
-  const std::int64_t expires = std::min(issued + access_life(), unix_seconds(what.session.expires_at));
-  const token::Claims claims{.iss = verifier_.policy().issuer,
-                             .aud = {verifier_.policy().audience},
-                             .exp = expires,
-                             .iat = issued,
-                             .sub = what.user.id,
-                             .sid = what.session.sid,
-                             .jti = crypto::uuid_v4(),
-                             .gen = what.session.gen,
-                             .extra_json = options_.claims.extra_json(what.user, what.address)};
+  const std::int64_t expires = std::min(issued + access_life(what.user.id), unix_seconds(what.session.expires_at));
+  const token::Claims claims{
+      .iss = verifier_.policy().issuer,
+      .aud = {verifier_.policy().audience},
+      .exp = expires,
+      .iat = issued,
+      .sub = what.user.id,
+      .sid = what.session.sid,
+      .jti = crypto::uuid_v4(),
+      .gen = what.session.gen,
+      .extra_json = options_.claims.extra_json({what.user, what.kind, what.subject, what.profile})};
   Result<std::string> access = issuer_.mint(claims);
   if (!access.has_value()) return access.error();
-  return Tokens{.access = std::move(*access),
-                .expires_in = expires - issued,
-                .expires_at = from_unix_seconds(expires),
-                .refresh = refresh_.write(what.session.sid, what.session.gen, what.secret),
-                .refresh_expires_at = what.session.expires_at,
-                .user = std::move(what.user),
-                .session = std::move(what.session),
-                .address = std::move(what.address),
-                .created = what.created};
+  return Tokens{
+      .access = std::move(*access),
+      .expires_in = expires - issued,
+      .expires_at = from_unix_seconds(expires),
+      .refresh = what.secret.empty() ? std::string{} : refresh_.write(what.session.sid, what.session.gen, what.secret),
+      .refresh_expires_at = what.session.expires_at,
+      .user = std::move(what.user),
+      .session = std::move(what.session),
+      .kind = std::move(what.kind),
+      .subject = std::move(what.subject),
+      .profile = std::move(what.profile),
+      .created = what.created,
+      .repeated = what.repeated};
 }
 
 Task<Result<Tokens>> Sessions::renew(std::string refresh_token, ClientInfo client, std::string user_id) {
@@ -54,7 +76,11 @@ Task<Result<Tokens>> Sessions::renew(std::string refresh_token, ClientInfo clien
 
 Task<Result<Tokens>> Sessions::try_renew(std::string refresh_token, ClientInfo client, std::string user_id) {
   Result<RefreshToken> shown = refresh_.open(refresh_token);
-  if (!shown.has_value()) co_return shown.error();
+  if (!shown.has_value()) {
+    // Whose it would be is not known.
+    metrics::count<"renewals_total">(metrics::Renewal::refused, metrics::Variant{});
+    co_return shown.error();
+  }
   if (!user_id.empty() && !sids_.verify(shown->sid, user_id)) co_return fail(Errc::token_foreign, "refresh token");
 
   // The access token counts from before the commit: one whose session ends right after it dies with what the index
@@ -69,9 +95,11 @@ Task<Result<Tokens>> Sessions::try_renew(std::string refresh_token, ClientInfo c
                        const store::RotationRow& row, WallTime at) { return decide(row, presented, at, rules); };
   Result<store::Renewed> renewed = co_await store_.renew(std::move(request));
   if (!renewed.has_value()) co_return renewed.error();
+  GATECAST_FAILPOINT("session.renewed");
 
   using Kind = store::RotationDecision::Kind;
   const store::RotationDecision& decision = renewed->decision;
+  metrics::count<"renewals_total">(renewal_of(decision.kind), variant_of(renewed->view.user.id));
   if (decision.kind == Kind::refuse) co_return fail(decision.reason, "session of the refresh token");
   store::SessionView& view = renewed->view;
   if (decision.kind == Kind::end) {
@@ -80,19 +108,28 @@ Task<Result<Tokens>> Sessions::try_renew(std::string refresh_token, ClientInfo c
   }
   co_return mint({.user = std::move(view.user),
                   .session = std::move(view.session),
-                  .address = std::move(view.subject),
+                  .kind = std::move(view.kind),
+                  .subject = std::move(view.subject),
+                  .profile = std::move(view.profile),
                   .secret = std::move(shown->secret)},
                  now);
 }
 
 /// An ending that this process has committed: the index first, then everyone who asked to be told.
 void Sessions::spread(const store::SessionRow& ended, SteadyTime committed) {
+  GATECAST_FAILPOINT("session.end_committed");
   const Ending ending{ended.sid, ended.user_id, ended.end_reason.value_or(Errc::signed_out)};
   if (learn(ending, ended.ended_at.value_or(clock_.wall())) != RevocationIndex::Added::added) return;
   tell(ending);
+  GATECAST_FAILPOINT("session.end_told");
   const Duration took = clock_.steady() - committed;
   stats_.revoked(took);
   metrics::observe<"revocation_seconds">(std::chrono::duration<double>(took).count());
+}
+
+void Sessions::told(const std::vector<store::SessionRow>& ended) {
+  const SteadyTime committed = clock_.steady();
+  for (const store::SessionRow& row : ended) spread(row, committed);
 }
 
 RevocationIndex::Added Sessions::learn(const Ending& ending, WallTime ended_at) {
@@ -101,11 +138,12 @@ RevocationIndex::Added Sessions::learn(const Ending& ending, WallTime ended_at) 
 
 void Sessions::tell(const Ending& ending) {
   stats_.ended(ending.reason);
-  metrics::count<"sessions_ended_total">(ending.reason);
+  metrics::count<"sessions_ended_total">(ending.reason, variant_of(ending.user_id));
   for (const auto& callback : on_ended_) callback(ending);
 }
 
 Task<Result<store::Ended>> Sessions::end(std::string sid, Errc reason, std::string ip) {
+  if (sid.starts_with(token::kForeignSidPrefix)) co_return end_foreign(sid, reason);
   if (!SidKeys::well_formed(sid)) co_return fail(Errc::session_unknown, "form");
   Result<store::Ended> ended = co_await store_.end_session(std::move(sid), reason, clock_.wall(), std::move(ip));
   if (ended.has_value()) spread(ended->session, clock_.steady());
@@ -125,8 +163,7 @@ Task<Result<std::size_t>> Sessions::end_many(std::string user_id, std::string ke
   auto ended = co_await store_.end_sessions(std::move(user_id), std::move(keep_sid), Errc::signed_out, clock_.wall(),
                                             std::move(ip));
   if (!ended.has_value()) co_return ended.error();
-  const SteadyTime committed = clock_.steady();
-  for (const store::SessionRow& row : *ended) spread(row, committed);
+  told(*ended);
   co_return ended->size();
 }
 

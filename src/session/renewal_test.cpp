@@ -32,7 +32,7 @@ TEST_F(RenewalTest, ARenewalGivesTheNextGeneration) {
   ASSERT_TRUE(second.has_value()) << second.error().detail;
   EXPECT_EQ(generation(*second), 2U);
   EXPECT_EQ(second->session.sid, first.session.sid);
-  EXPECT_EQ(second->address, wallet_.address());
+  EXPECT_EQ(second->subject, wallet_.address());
   EXPECT_EQ(second->user.id, first.user.id);
   EXPECT_EQ(caller(*second).claims.gen, 2U);
   EXPECT_EQ(second->expires_at, clock_.wall() + 30min);

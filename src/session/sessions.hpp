@@ -10,46 +10,47 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "session/challenge.hpp"
+#include "metrics/labels.hpp"
 #include "session/claims_profile.hpp"
 #include "session/control_reader.hpp"
+#include "session/foreign_sessions.hpp"
 #include "session/kept_notes.hpp"
 #include "session/last_seen.hpp"
 #include "session/periodic.hpp"
+#include "session/proofs.hpp"
 #include "session/refresh_token.hpp"
 #include "session/refusal_notes.hpp"
+#include "session/registration_hook.hpp"
 #include "session/revocation_index.hpp"
 #include "session/rotation.hpp"
 #include "session/sid.hpp"
 #include "session/stats.hpp"
+#include "session/tickets.hpp"
+#include "session/variants.hpp"
 #include "store/store.hpp"
+#include "token/doctor.hpp"
 #include "token/issuer.hpp"
+#include "token/trusted.hpp"
 #include "token/verifier.hpp"
 
 namespace gatecast::session {
 
-/// A verified access token.
+/// A verified access token. A foreign one, of a trusted issuer, has no session in the store: its `sid` is a stand-in.
 struct Caller {
   std::string user_id, sid;
   token::Claims claims;
+  bool foreign = false;
+  std::string issuer{};  // the name of the trusted issuer
 };
 
 /// Where a call came from, as the listener or a trusted proxy says.
 struct ClientInfo {
   std::string ip{}, user_agent{}, origin{};
-};
-
-struct WalletSignIn {
-  std::string chain;
-  std::string address;
-  std::string message{};         // the text, or
-  std::string signed_message{};  // the exact bytes signed, decoded
-  std::string signature{};       // text form
-  std::string ref_code{};        // of the referrer; counts for a new user only
 };
 
 struct Tokens {
@@ -60,9 +61,13 @@ struct Tokens {
   WallTime refresh_expires_at{};
   store::UserRow user;
   store::SessionRow session;
-  std::string address;
-  bool created = false;  // the user is new
+  std::string kind{}, subject{}, profile = "{}";  // of the identity; empty without one
+  bool created = false;                           // the user is new
+  bool repeated = false;                          // the session was there already
 };
+
+/// Who may become a user by signing in: everyone, nobody, or whom the application's hook allows.
+enum class Registration : std::uint8_t { open, closed, ask };
 
 /// A session that this process has just learnt has ended.
 struct Ending {
@@ -72,17 +77,23 @@ struct Ending {
 
 struct SessionOptions {
   SolanaSignIn solana{};
+  EthereumSignIn ethereum{};
+  TelegramSignIn telegram{};
+  Registration registration = Registration::open;
+  RegistrationHook hook{};  // asked where registration is `ask`
   ClaimsProfile claims = ClaimsProfile::standard();
   std::chrono::seconds access_ttl{1800};
+  Variants variants{};                                        // users whose access tokens live another time
   std::chrono::seconds absolute_ttl{std::chrono::days{180}};  // no renewal carries a session beyond it
   RotationRules rotation{};                                   // with the life of a session that is not renewed
   double jitter = 0;            // the share of an access token's life that is cut off at random, at most
   std::uint32_t per_user = 50;  // sessions; the oldest over it end with a sign-in (0: no limit)
-  Duration fresh_signin = std::chrono::minutes{5};  // for ending other sessions
+  Duration fresh_signin = std::chrono::minutes{5};  // for linking, and for ending other sessions
   std::size_t revocations_max = 1'000'000;
   Duration upkeep_every = std::chrono::seconds{5};  // control log, last_seen, audit of refusals
   Duration prune_every = std::chrono::seconds{60};  // used nonces, old audit rows
   std::chrono::hours audit_retention{std::chrono::days{90}};
+  std::chrono::hours ended_retention{std::chrono::days{7}};  // ended and expired sessions, beyond the life of a token
   /// Out of touch with the control log for longer, the index decides nothing and the store is asked.
   Duration stale_after = std::chrono::seconds{15};
 };
@@ -94,32 +105,71 @@ class Sessions {
     const Clock& clock;
     const token::Issuer& issuer;
     const token::Verifier& verifier;
+    outbound::Outbound* outbound = nullptr;     // where a hook or a chain's node is configured
+    token::TrustedVerifier* trusted = nullptr;  // where other issuers are
   };
   /// Errors: secret_missing, secret_weak, config_invalid.
   static Result<std::unique_ptr<Sessions>> make(SessionOptions options, const SessionKeyList& keys, Parts parts);
 
   Result<Challenge> challenge(const ChallengeRequest& request);
-  /// Verifies the proof, opens the nonce, and in one transaction consumes it and makes the session.
+  /// Verifies the proof, and in one transaction consumes its nonce and makes the session. `ref_code` is the client's;
+  /// one that the proof itself names goes before it. Errors: those of Proofs; nonce_used, initdata_replayed,
+  /// user_blocked, registration_closed, registration_refused.
+  Task<Result<Tokens>> sign_in(Proof proof, ClientInfo client, std::string ref_code);
   Task<Result<Tokens>> sign_in_wallet(WalletSignIn proof, ClientInfo client);
+  /// A session without an identity, for a user whom a trusted back end has signed in; `create`: who is unknown is made.
+  /// Errors: registration_closed (unknown), user_blocked.
+  Task<Result<Tokens>> start(std::string user_id, bool create, ClientInfo client);
+
+  /// Adds the identity that `proof` (made for linking) shows to the caller's user, whose sign-in is fresh or who
+  /// confirms with an identity already linked. Errors: those of `confirm` and Proofs; identity_taken, identity_limit.
+  Task<Result<store::Linked>> link(Caller caller, Proof proof, std::optional<Proof> confirming, std::string ip);
+  /// Removes an identity and ends the sessions made with it. Errors: those of `confirm`; not_found, identity_last.
+  Task<Result<store::Unlinked>> unlink(Caller caller, std::string identity_id, std::optional<Proof> confirming,
+                                       std::string ip);
+  /// What a sensitive call needs: a sign-in of the last minutes, or where `proof` is given that proof, made for linking
+  /// and as fresh, of an identity of the caller's user; it is used up. Errors: fresh_signin_required, proof_foreign,
+  /// those of Proofs.
+  Task<Result<void>> confirm(Caller caller, std::optional<Proof> proof);
+  /// The user and all identities.
+  Task<Result<store::UserView>> user(std::string user_id);
 
   /// The next access token and the refresh token to go on with, by the table of session/rotation.hpp. `user_id`, where
   /// given, is whose session it must be (token_foreign). Errors: refresh_invalid, the reason of the session's end,
   /// refresh_reuse where this ended it.
   Task<Result<Tokens>> renew(std::string refresh_token, ClientInfo client, std::string user_id = {});
 
-  /// Signature, claims, session id, revocation index. `temporarily_unavailable` where the index cannot say.
+  /// An access token of the same session and generation for one that is still good; no refresh token. Errors: those of
+  /// `authenticate_at_store` and the reason of the session's end.
+  Task<Result<Tokens>> reissue(std::string access_token, ClientInfo client);
+  /// Ends the session of an access token or refresh token, whose possession is the proof. One that is not known, over,
+  /// or of an ended session is no error (RFC 7009 §2.2).
+  Task<Result<void>> revoke(std::string token, std::string ip);
+
+  /// A text that connects once within kTicketLife in place of the caller's access token.
+  std::string ticket(const Caller& caller) const;
+  /// Uses a ticket up; the caller is as its access token had it. Errors: ticket_invalid, ticket_expired, ticket_used,
+  /// token_expired, those of a session that has ended.
+  Task<Result<Caller>> redeem(std::string ticket);
+
+  /// Signature, claims, session id, revocation index. `temporarily_unavailable` where the index cannot say. A token
+  /// that is not ours is given to the trusted issuer it names; the caller is then foreign.
   Result<Caller> authenticate(std::string_view access_token) const;
-  /// The same, and asks the store where the index cannot say.
+  /// The same, and asks the store where the index cannot say, or a trusted issuer for its keys.
   Task<Result<Caller>> authenticate_at_store(std::string access_token);
   /// Whether the session of a caller still stands, for checks after the first. Any thread, no lock.
   Standing standing(const Caller& caller) const;
 
+  /// Of a foreign caller, what the token says; the store knows nothing of it.
   Task<Result<store::SessionView>> session(Caller caller);
-  /// Store, then index, then on_ended; of a session that has ended already, reason and time are those of then.
+  /// Store, then index, then on_ended; a foreign session is ended on this node until its token is over. Of a session
+  /// that has ended already, reason and time are those of then.
   Task<Result<store::Ended>> end(std::string sid, Errc reason, std::string ip);
   /// Ends all sessions of the user but `keep_sid`; gives how many. Each is told as by `end`.
   Task<Result<std::size_t>> end_others(std::string user_id, std::string keep_sid, std::string ip);
   Task<Result<std::size_t>> end_all(std::string user_id, std::string ip);
+  /// Spreads endings that an operation of the store has committed: index, on_ended, metrics. Any thread.
+  void told(const std::vector<store::SessionRow>& ended);
   /// Ends a session of the caller's own user. Error: not_found.
   Task<Result<void>> end_own(std::string user_id, std::string sid, std::string ip);
   /// The user's standing sessions, the newest first.
@@ -128,6 +178,9 @@ class Sessions {
   Task<Result<void>> require_fresh(Caller caller);
   /// Called on the thread that learns of an ending, when the index knows it, once each; it must not block.
   void on_ended(std::function<void(const Ending&)> callback) { on_ended_.push_back(std::move(callback)); }
+
+  /// Everything that is wrong with a token, for operators: the token's part, then what is known of its session.
+  Task<std::vector<token::Finding>> examine(std::string token, token::DoctorInput input);
 
   /// Notes that the session was used, and what its token shows of the refresh token; written every few seconds.
   void seen(const Caller& caller);
@@ -143,28 +196,46 @@ class Sessions {
   Duration out_of_touch() const;
 
  private:
-  Sessions(SessionOptions options, SidKeys sids, NonceKeys nonces, RefreshKeys refresh, Parts parts);
+  Sessions(SessionOptions options, SidKeys sids, Proofs proofs, RefreshKeys refresh, TicketKeys tickets, Parts parts);
 
   Result<Caller> verify(std::string_view access_token) const;
+  Result<Caller> verify_any(std::string_view access_token) const;
+  Result<Caller> verify_foreign(std::string_view access_token, const Error& ours) const;
+  Result<Caller> admit_foreign(Result<token::ForeignClaims> claims) const;
+  Result<store::Ended> end_foreign(const std::string& sid, Errc reason);
   /// What is minted: for whom, for which session, and the secret of its refresh token.
   struct Minting {
     store::UserRow user;
     store::SessionRow session;
-    std::string address;
+    std::string kind, subject, profile;
     std::string secret;
     bool created = false;
+    bool repeated = false;
   };
   Result<Tokens> mint(Minting what, WallTime now) const;
-  std::int64_t access_life() const;
+  Result<Tokens> mint_reissued(store::SessionView view, WallTime now) const;
+  Error refused_ticket(Error error);
+  std::int64_t access_life(std::string_view user_id) const;
+  metrics::Variant variant_of(std::string_view user_id) const { return {options_.variants.of(user_id)}; }
   Task<Result<Tokens>> try_renew(std::string refresh_token, ClientInfo client, std::string user_id);
   Task<Result<std::size_t>> end_many(std::string user_id, std::string keep_sid, std::string ip);
   void spread(const store::SessionRow& ended, SteadyTime committed);
-  Task<Result<store::SignedIn>> store_sign_in(identity::WalletClaim claim, OpenedNonce nonce, std::string ref_code,
-                                              ClientInfo client, std::string secret, WallTime now);
-  Task<Result<Tokens>> try_sign_in(WalletSignIn proof, ClientInfo client);
+  Task<Result<Tokens>> try_sign_in(Proof proof, ClientInfo client, std::string ref_code);
+  store::SignIn request_for(const Proven& proven, const ClientInfo& client, const std::string& ref_code,
+                            WallTime now) const;
+  Task<Result<store::SignedIn>> store_sign_in(store::SignIn request);
+  Task<Result<Tokens>> make_session(store::SignIn request, std::string secret, Errc replayed, WallTime now);
+  Task<void> note_direct(const Tokens& tokens);
+  Task<Result<void>> confirm_by(std::string user_id, Proof proof);
+  Task<Result<store::Linked>> try_link(Caller caller, Proof proof, std::optional<Proof> confirming, std::string ip);
+  void refuse(const Error& error, const std::string& ip, std::string_view what);
   Task<Result<void>> ask_store(std::string sid, std::string user_id);
   RevocationIndex::Added learn(const Ending& ending, WallTime ended_at);
   void tell(const Ending& ending);
+
+  /// Whether what was made at `made_at` to be used once is remembered where it was: not if the data was restored since.
+  bool remembered(WallTime made_at) const;
+  Result<Proven> remembered(Result<Proven> proven) const;
 
   Task<Result<void>> read_control(bool telling);
   Task<void> upkeep();
@@ -173,20 +244,25 @@ class Sessions {
 
   const SessionOptions options_;
   const SidKeys sids_;
-  const NonceKeys nonces_;
+  const Proofs proofs_;
   const RefreshKeys refresh_;
+  const TicketKeys tickets_;
   store::Store& store_;
   const Clock& clock_;
   const token::Issuer& issuer_;
   const token::Verifier& verifier_;
+  outbound::Outbound* const outbound_;
+  token::TrustedVerifier* const trusted_;
 
   RevocationIndex index_;
   ControlReader control_;
   LastSeen last_seen_;
   KeptNotes kept_;
   RefusalNotes refusals_;
+  mutable ForeignSessions foreign_;
   std::vector<std::function<void(const Ending&)>> on_ended_;
-  std::atomic<std::int64_t> in_touch_ns_;  // steady time of the last good read of the control log
+  std::atomic<std::int64_t> restored_ms_{0};  // when the data was put in place by a restore; 0: never
+  std::atomic<std::int64_t> in_touch_ns_;     // steady time of the last good read of the control log
   mutable Stats stats_;
   Periodic upkeep_;
   Periodic prune_;

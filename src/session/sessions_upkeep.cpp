@@ -1,4 +1,5 @@
 // What Sessions does in the background: filling the index, reading the control log, writing what was noted.
+#include "core/failpoint.hpp"
 #include "core/log.hpp"
 #include "session/sessions.hpp"
 
@@ -17,7 +18,10 @@ Task<Result<void>> Sessions::load() {
   // The place in the log first, then the endings: what is committed in between is read again, never skipped.
   Result<void> placed = co_await control_.start();
   if (!placed.has_value()) co_return placed;
-  const WallTime since = clock_.wall() - options_.access_ttl - kClockSkewMax;
+  Result<std::optional<WallTime>> restored = co_await store_.restored_at();
+  if (!restored.has_value()) co_return restored.error();
+  restored_ms_.store(restored->has_value() ? unix_ms(**restored) : 0, std::memory_order_release);
+  const WallTime since = clock_.wall() - options_.variants.longest(options_.access_ttl) - kClockSkewMax;
   Result<std::vector<store::ControlRow>> ended = co_await store_.ended_since(since);
   if (!ended.has_value()) co_return ended.error();
   for (const store::ControlRow& row : *ended) learn({row.subject, row.user_id, row.reason}, row.at);
@@ -27,6 +31,16 @@ Task<Result<void>> Sessions::load() {
   upkeep_.start(*Loop::current());
   prune_.start(*Loop::current());
   co_return Result<void>{};
+}
+
+bool Sessions::remembered(WallTime made_at) const {
+  return unix_ms(made_at) >= restored_ms_.load(std::memory_order_acquire);
+}
+
+Result<Proven> Sessions::remembered(Result<Proven> proven) const {
+  if (!proven.has_value() || remembered(proven->made_at)) return proven;
+  const bool telegram = proven->replayed == Errc::initdata_replayed;
+  return fail(telegram ? Errc::initdata_expired : Errc::nonce_expired, "made before the data was restored");
 }
 
 Task<Result<void>> Sessions::read_control(bool telling) {
@@ -50,10 +64,12 @@ Task<void> Sessions::upkeep() {
   Result<void> read = co_await read_control(true);
   if (!read.has_value()) report("control_log_failed", read.error());
   index_.reclaim(clock_.wall());
+  foreign_.reclaim(clock_.wall());
   co_await write_notes();
 }
 
 Task<void> Sessions::write_notes() {
+  GATECAST_FAILPOINT("session.notes_pending");
   const LastSeen::Seen seen = last_seen_.take();
   if (!seen.empty()) {
     Result<void> written = co_await store_.touch(seen);
@@ -79,11 +95,14 @@ Task<void> Sessions::write_notes() {
       refusals_.put_back(rows);
     }
   }
+  GATECAST_FAILPOINT("session.notes_written");
 }
 
 Task<void> Sessions::prune() {
   const WallTime now = clock_.wall();
-  Result<std::uint64_t> pruned = co_await store_.prune(now, now - options_.audit_retention);
+  // The control log must reach back as far as any access token does.
+  const auto kept = options_.variants.longest(options_.access_ttl) + options_.ended_retention;
+  Result<std::uint64_t> pruned = co_await store_.prune(now, now - options_.audit_retention, now - kept);
   if (!pruned.has_value()) report("prune_failed", pruned.error());
 }
 

@@ -11,7 +11,7 @@ TEST_F(SessionsTest, FirstSignInMakesUserAndSession) {
   EXPECT_TRUE(tokens.created);
   EXPECT_EQ(tokens.user.id.size(), 20U);
   EXPECT_EQ(tokens.user.ref_code.size(), 8U);
-  EXPECT_EQ(tokens.address, wallet_.address());
+  EXPECT_EQ(tokens.subject, wallet_.address());
   EXPECT_EQ(tokens.expires_in, 1800);
   EXPECT_EQ(tokens.expires_at, clock_.wall() + 1800s);
   EXPECT_EQ(tokens.session.ip, "192.0.2.7");
@@ -88,8 +88,11 @@ TEST_F(SessionsTest, WhatProvesNothingIsRefused) {
   no_message.message.clear();
   EXPECT_EQ(code(sign_in(no_message)), Errc::challenge_required);
   WalletSignIn other_chain = proof(wallet_);
-  other_chain.chain = "ethereum";
+  other_chain.chain = "bitcoin";
   EXPECT_EQ(code(sign_in(other_chain)), Errc::chain_unsupported);
+  WalletSignIn switched_off = proof(wallet_);
+  switched_off.chain = "ethereum";
+  EXPECT_EQ(code(sign_in(switched_off)), Errc::signin_disabled);
   WalletSignIn stolen = proof(wallet_);
   stolen.address = TestWallet{}.address();
   EXPECT_EQ(code(sign_in(stolen)), Errc::signature_invalid);

@@ -1,9 +1,9 @@
 // The contract of store::Store as tests: every promise of store.hpp, on every implementation.
 //
-// Place: one *_test.cpp of each adapter includes contract_cases.hpp and names its implementation:
-//   INSTANTIATE_TEST_SUITE_P(Sqlite, StoreContract, ::testing::Values(StoreKind{"sqlite", &make_sqlite_place}));
-// A place is where one store's data lives; what an interface of the store cannot do or show (block a user, read the
-// audit) the place does beside it. Threads: tests make their own loops and threads. No sleeps.
+// Place: one *_test.cpp of each adapter includes contract_suite.hpp and names its implementation:
+//   GATECAST_STORE_CONTRACT(Sqlite, StoreKind{"sqlite", &make_sqlite_place});
+// A place is where one store's data lives; what an interface of the store cannot show the place reads beside
+// it. Threads: tests make their own loops and threads. No sleeps.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -26,7 +26,6 @@ class StorePlace {
   virtual std::unique_ptr<Store> open() = 0;
   /// The store's clock; it starts at kContractStart.
   virtual ManualClock& clock() = 0;
-  virtual void block_user(const std::string& user_id) = 0;
   virtual std::vector<AuditRow> audit_rows() = 0;
 };
 
@@ -53,6 +52,11 @@ class StoreContract : public ::testing::TestWithParam<StoreKind> {
     Result<Ended> done = run(store_->end_session(sid, reason, at, "192.0.2.9"));
     EXPECT_TRUE(done.has_value()) << done.error().detail;
     return done ? *done : Ended{};
+  }
+  Blocked block(const std::string& user_id, bool blocked = true) {
+    Result<Blocked> done = run(store_->block_user(user_id, blocked, kContractStart, "192.0.2.9", "the operator"));
+    EXPECT_TRUE(done.has_value()) << done.error().detail;
+    return done ? *done : Blocked{};
   }
   std::vector<ControlRow> control(std::uint64_t after = 0, std::uint32_t limit = 1000) {
     Result<std::vector<ControlRow>> rows = run(store_->control_log(after, limit));

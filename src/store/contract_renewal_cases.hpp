@@ -44,7 +44,7 @@ TEST_P(StoreContract, ARotationMovesTheRowByTheStoresClock) {
   EXPECT_EQ(done->view.session.expires_at, kContractStart + std::chrono::days(40));
   EXPECT_EQ(done->view.user.id, "user-a");
   EXPECT_EQ(done->view.subject, "wallet");
-  EXPECT_EQ(audit_kinds(), Strings{"signin"});
+  EXPECT_EQ(audit_kinds(), (Strings{"user_created", "signin"}));
 
   reopen();
   place_->clock().advance(std::chrono::minutes(1));
@@ -74,13 +74,13 @@ TEST_P(StoreContract, ARepetitionOnlyNotesWhatIsKept) {
   ASSERT_TRUE(run(store_->renew(make_renewal(sid, "a", repeat, &seen))).has_value());
   EXPECT_EQ(seen.kept_gen, 1U);
   const auto rows = place_->audit_rows();
-  ASSERT_EQ(rows.size(), 2U);
-  EXPECT_EQ(rows[1].kind, "renewal_repeated");
-  EXPECT_EQ(rows[1].sid, sid);
-  EXPECT_EQ(rows[1].user_id, "user-a");
-  EXPECT_EQ(rows[1].ip, "192.0.2.5");
-  EXPECT_NE(rows[1].detail.find("192.0.2.1"), std::string::npos) << rows[1].detail;
-  EXPECT_EQ(rows[1].at, kContractStart + std::chrono::minutes(3));
+  ASSERT_EQ(rows.size(), 3U);
+  EXPECT_EQ(rows[2].kind, "renewal_repeated");
+  EXPECT_EQ(rows[2].sid, sid);
+  EXPECT_EQ(rows[2].user_id, "user-a");
+  EXPECT_EQ(rows[2].ip, "192.0.2.5");
+  EXPECT_NE(rows[2].detail.find("192.0.2.1"), std::string::npos) << rows[1].detail;
+  EXPECT_EQ(rows[2].at, kContractStart + std::chrono::minutes(3));
 }
 
 TEST_P(StoreContract, ARefusedRenewalChangesNothing) {
@@ -90,7 +90,7 @@ TEST_P(StoreContract, ARefusedRenewalChangesNothing) {
   EXPECT_EQ(refused->decision.reason, Errc::session_expired);
   EXPECT_EQ(refused->view.session.gen, 1U);
   EXPECT_FALSE(refused->view.session.ended_at.has_value());
-  EXPECT_EQ(audit_kinds(), Strings{"signin"});
+  EXPECT_EQ(audit_kinds(), (Strings{"user_created", "signin"}));
 }
 
 TEST_P(StoreContract, OnlyTheSessionsOwnSecretRenews) {
@@ -138,11 +138,14 @@ TEST_P(StoreContract, ARenewalThatShowsACopyEndsTheSession) {
 TEST_P(StoreContract, ARenewalSeesTheEndingAndTheBlock) {
   SignedIn done = sign_in("wallet", "a");
   RotationRow seen;
-  place_->block_user(done.user.id);
+  block(done.user.id);
   ASSERT_TRUE(run(store_->renew(make_renewal(done.session.sid, "a", {}, &seen))).has_value());
   EXPECT_TRUE(seen.blocked);
-  end(done.session.sid, Errc::ended_by_operator);
-  ASSERT_TRUE(run(store_->renew(make_renewal(done.session.sid, "a", {}, &seen))).has_value());
+  EXPECT_EQ(seen.end_reason, Errc::user_blocked);
+  SignedIn other = sign_in("other", "b");
+  end(other.session.sid, Errc::ended_by_operator);
+  ASSERT_TRUE(run(store_->renew(make_renewal(other.session.sid, "b", {}, &seen))).has_value());
+  EXPECT_FALSE(seen.blocked);
   EXPECT_EQ(seen.end_reason, Errc::ended_by_operator);
 }
 

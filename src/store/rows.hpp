@@ -13,8 +13,13 @@
 
 namespace gatecast::store {
 
+/// Bounds of what users bring along; who makes a row keeps them.
+inline constexpr std::size_t kUserIdBytesMax = 64;
+inline constexpr std::size_t kClaimsBytesMax = 4096;
+inline constexpr std::size_t kIdentitiesMax = 16;  // of one user
+
 struct UserRow {
-  std::string id;  // 20 characters [a-z0-9], random
+  std::string id;  // 20 characters [a-z0-9], random, or the application's own: 1 to 64 of [A-Za-z0-9_.@-]
   std::string nickname{};
   std::string avatar{};
   bool is_creator = false;
@@ -23,22 +28,24 @@ struct UserRow {
   std::string ref_code{};                 // unique, 8 characters, generated; a store replaces one that is taken
   std::optional<std::string> referrer{};  // user id; written once, when the user is created
   std::uint64_t session_epoch = 0;        // raised by block and logout-all; an ending always wins
+  std::string claims = "{}";              // free members of the application, one JSON object's text
   WallTime created_at{};
 };
 
 struct IdentityRow {
   std::string id;
   std::string user_id;
-  std::string kind;     // "solana"
-  std::string subject;  // the address in its one stored form
+  std::string kind;            // "solana", "ethereum", "telegram"
+  std::string subject;         // the address or Telegram id in its one stored form
+  std::string profile = "{}";  // what the proof last said beside it, one JSON object's text: username, first_name, …
   WallTime created_at{};
 };
 
 struct SessionRow {
   std::string sid;
   std::string user_id;
-  std::string identity_id{};
-  std::string how{};  // "solana"
+  std::string identity_id{};  // empty: made by a back end, not by a proof
+  std::string how{};          // "solana", "ethereum", "telegram", "telegram_widget", "direct", "api"
   std::string ip{};
   std::string user_agent{};  // cut to 256 bytes
   WallTime created_at{};
@@ -83,16 +90,34 @@ struct ControlRow {
   WallTime at{};
 };
 
+/// What happened, in commit order: the audit log, and with its event kinds what the application is told.
 struct AuditRow {
   WallTime at{};
   std::string kind{};  // "signin", "signout", "operator", "ended" (by a limit or a rule), "refusal",
-                       // "renewal_repeated", "store_rewound"
+                       // "renewal_repeated", "renewal_reissued", "store_rewound", "user_created", "user_changed",
+                       // "user_blocked", "user_unblocked", "user_deleted", "linked", "unlinked",
+                       // "store_restored", "signin_unproven" (a name without proof, in development)
   std::string user_id{};
   std::string sid{};
   std::string ip{};
-  std::string code{};    // registry name, where there is one
-  std::string detail{};  // never a secret
+  std::string code{};  // registry name, where there is one
+  /// Never a secret. user_created: how ("solana", …, "api"); user_changed: names of the members; linked, unlinked: kind
+  /// and subject; user_blocked, user_unblocked, user_deleted: by whom.
+  std::string detail{};
   std::uint64_t count = 1;
+  std::uint64_t seq = 0;  // given by the store: rises, and is never given twice
+};
+
+/// The kinds that the application hears of, with the names it hears.
+struct EventName {
+  std::string_view audit_kind;
+  std::string_view event;
+};
+inline constexpr EventName kEventNames[] = {
+    {"user_created", "user.created"},     {"user_changed", "user.changed"}, {"user_blocked", "user.blocked"},
+    {"user_unblocked", "user.unblocked"}, {"user_deleted", "user.deleted"}, {"linked", "identity.linked"},
+    {"unlinked", "identity.unlinked"},    {"signin", "session.started"},    {"signout", "session.ended"},
+    {"operator", "session.ended"},        {"ended", "session.ended"},
 };
 
 }  // namespace gatecast::store

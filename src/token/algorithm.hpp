@@ -8,10 +8,10 @@
 
 namespace gatecast::token {
 
-enum class Algorithm : std::uint8_t { hs256, hs384, hs512, es256, eddsa };
+enum class Algorithm : std::uint8_t { hs256, hs384, hs512, es256, eddsa, rs256 };
 
-inline constexpr std::array kAlgorithms = {Algorithm::hs256, Algorithm::hs384, Algorithm::hs512, Algorithm::es256,
-                                           Algorithm::eddsa};
+inline constexpr std::array kAlgorithms = {Algorithm::hs256, Algorithm::hs384, Algorithm::hs512,
+                                           Algorithm::es256, Algorithm::eddsa, Algorithm::rs256};
 
 /// The registered name, as `alg` has it.
 constexpr std::string_view name(Algorithm algorithm) {
@@ -21,6 +21,7 @@ constexpr std::string_view name(Algorithm algorithm) {
     case Algorithm::hs512: return "HS512";
     case Algorithm::es256: return "ES256";
     case Algorithm::eddsa: return "EdDSA";
+    case Algorithm::rs256: return "RS256";
   }
   return "";
 }

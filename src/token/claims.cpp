@@ -49,16 +49,6 @@ void append_member(std::string& out, std::string_view raw_name, std::string_view
   out += raw;
 }
 
-std::string extras(const JsonObject& object) {
-  std::string out = "{";
-  out.reserve(256);
-  for (const JsonMember& member : object.members()) {
-    if (!is_registered_claim(member.name)) append_member(out, member.raw_name, member.raw);
-  }
-  out += '}';
-  return out;
-}
-
 void append_text(std::string& out, std::string_view raw_name, std::string_view value) {
   append_member(out, raw_name, "");
   append_json_string(out, value);
@@ -80,6 +70,16 @@ bool is_registered_claim(std::string_view name) {
   return name.size() == 3 && std::find(kRegistered.begin(), kRegistered.end(), name) != kRegistered.end();
 }
 
+std::string further_claims(const JsonObject& object) {
+  std::string out = "{";
+  out.reserve(256);
+  for (const JsonMember& member : object.members()) {
+    if (!is_registered_claim(member.name)) append_member(out, member.raw_name, member.raw);
+  }
+  out += '}';
+  return out;
+}
+
 Result<Claims> read_claims(const JsonObject& object) {
   Claims claims;
   if (!read_text(object, "iss", claims.iss)) return wrong("iss");
@@ -97,7 +97,7 @@ Result<Claims> read_claims(const JsonObject& object) {
   if (!read_integer(object, "gen", gen) || gen < 1) return wrong("gen");
   claims.gen = static_cast<std::uint64_t>(gen);
   if (!read_text(object, "jti", claims.jti)) return wrong("jti");
-  claims.extra_json = extras(object);
+  claims.extra_json = further_claims(object);
   return claims;
 }
 

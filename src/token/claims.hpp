@@ -32,6 +32,9 @@ struct Claims {
 /// Whether `name` is one of the members that Claims holds itself; such a member of `extra_json` is never written.
 bool is_registered_claim(std::string_view name);
 
+/// The members that Claims does not hold itself, as one JSON object's text.
+std::string further_claims(const JsonObject& object);
+
 /// Types and presence only; issuer, audience and times are the verifier's to judge.
 Result<Claims> read_claims(const JsonObject& object);
 

@@ -1,6 +1,7 @@
 // Shows what a token says without believing it: for /validate, the pages and the doctor.
 //
-// Pure; any thread. Nothing of the result may decide anything. Bounds: 8192 bytes. Errors: `token_malformed`.
+// Pure; any thread. Nothing of the result may decide anything. Bounds: 8192 bytes. Errors: `token_malformed`,
+// `token_encrypted`.
 #pragma once
 
 #include <string>

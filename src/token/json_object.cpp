@@ -319,6 +319,24 @@ std::optional<std::vector<std::string>> json_strings(const JsonMember& member, s
   return items;
 }
 
+std::optional<std::vector<std::string_view>> json_items(const JsonMember& member, std::size_t limit) {
+  if (member.kind != JsonKind::array) return std::nullopt;
+  Reader reader(member.raw);
+  std::vector<std::string_view> items;
+  reader.take('[');
+  reader.blanks();
+  if (reader.take(']')) return items;
+  do {
+    reader.blanks();
+    const char* begin = reader.at();
+    JsonKind kind{};
+    if (items.size() == limit || !reader.value(2, kind)) return std::nullopt;
+    items.emplace_back(begin, static_cast<std::size_t>(reader.at() - begin));
+    reader.blanks();
+  } while (reader.take(','));
+  return items;
+}
+
 void append_json_string(std::string& out, std::string_view text) {
   static constexpr std::string_view kHex = "0123456789abcdef";
   out += '"';

@@ -42,6 +42,8 @@ std::optional<std::string> json_string(const JsonMember& member);
 std::optional<std::int64_t> json_integer(const JsonMember& member);
 /// The items of an array of strings, at most `limit`; nullopt for anything else.
 std::optional<std::vector<std::string>> json_strings(const JsonMember& member, std::size_t limit);
+/// The values of an array of any kind, at most `limit`, as written; nullopt for anything else.
+std::optional<std::vector<std::string_view>> json_items(const JsonMember& member, std::size_t limit);
 /// Appends `text` as a JSON string with its quotes; bytes that are no UTF-8 go through unchanged.
 void append_json_string(std::string& out, std::string_view text);
 

@@ -41,6 +41,14 @@ Result<void> read_header(std::string_view encoded, Jws& jws) {
   return {};
 }
 
+/// Five parts whose header names a content encryption (RFC 7516 §7.1).
+bool is_encrypted(std::string_view token) {
+  if (std::count(token.begin(), token.end(), '.') != 4) return false;
+  const auto text = base64url_decode(token.substr(0, token.find('.')));
+  const auto header = text ? JsonObject::parse(*text) : std::nullopt;
+  return header && header->find("enc") != nullptr;
+}
+
 Result<const Key*> check_with(const Key& key, const Jws& jws) {
   if (!key.verify(jws.signing_input, jws.signature)) {
     return fail(Errc::token_signature, fmt::format("checked with key {} {}", key.kid(), key.fingerprint()));
@@ -59,7 +67,10 @@ Result<JwsParts> split_jws(std::string_view token) {
                        .payload = token.substr(first + 1, last - first - 1),
                        .signature = token.substr(last + 1),
                        .signing_input = token.substr(0, last)};
-  if (parts.payload.find('.') != std::string_view::npos) return malformed("the token has more than three parts");
+  if (parts.payload.find('.') != std::string_view::npos) {
+    if (is_encrypted(token)) return fail(Errc::token_encrypted, "a JWE");
+    return malformed("the token has more than three parts");
+  }
   return parts;
 }
 

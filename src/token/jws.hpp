@@ -3,7 +3,8 @@
 // Place: under Verifier and inspect. Pure; any thread; the parts are views into the token. Exactly three parts, strict
 // base64url (no padding, no trailing bits), a header that is one JSON object. Headers that bring or point to keys, or
 // ask for extensions (jwk, jku, x5u, x5c, crit, b64), are refused: keys come from the ring alone.
-// Bounds: 8192 bytes. Errors: `token_malformed`, `token_key_unknown`, `token_algorithm`, `token_signature`.
+// Bounds: 8192 bytes. Errors: `token_malformed`, `token_encrypted` (a JWE), `token_key_unknown`, `token_algorithm`,
+// `token_signature`.
 #pragma once
 
 #include <optional>

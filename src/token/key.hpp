@@ -1,4 +1,5 @@
 // One key of tokens: its id, its algorithm, and the material that goes with exactly that algorithm.
+// A key made of a public half alone verifies and cannot sign.
 //
 // Place: over crypto; rings, issuer and verifier hold it. An immutable value; any thread; copies share the material.
 // The key decides the algorithm: there is no way to sign or verify with another one than its own.
@@ -33,15 +34,17 @@ class Key {
   /// An HS256, HS384 or HS512 key from the configured text. An empty `kid` becomes the fingerprint without colons.
   static Result<Key> from_secret(Algorithm algorithm, const Secret& text, SecretEncoding encoding, std::string kid = {},
                                  WeakSecrets weak = WeakSecrets::refuse);
-  /// An EdDSA or ES256 key; an empty `kid` becomes the JWK thumbprint (RFC 7638).
+  /// An EdDSA, ES256 or RS256 key; an empty `kid` becomes the JWK thumbprint (RFC 7638).
   static Result<Key> from_pem(const Secret& pem, std::string kid = {});
   static Result<Key> from_private(crypto::PrivateKey key, std::string kid = {});
+  /// The same of a public half alone.
+  static Result<Key> from_public(crypto::PublicKey key, std::string kid = {});
   /// A new random key; symmetric ones have 48 bytes.
   static Key generate(Algorithm algorithm);
 
   const std::string& kid() const { return kid_; }
   Algorithm algorithm() const { return algorithm_; }
-  /// Symmetric: of the secret; EdDSA: of the public key's 32 bytes; ES256: of x ‖ y.
+  /// Symmetric: of the secret; EdDSA: of the public key's 32 bytes; ES256: of x ‖ y; RS256: of the modulus.
   const std::string& fingerprint() const { return fingerprint_; }
 
   /// From this moment the key verifies nothing; unset: forever.
@@ -49,6 +52,8 @@ class Key {
   void set_use_until(std::optional<WallTime> until) { use_until_ = until; }
   bool usable(WallTime now) const { return !use_until_ || now < *use_until_; }
 
+  /// False for a key made of a public half: `sign` of such a one aborts.
+  bool can_sign() const;
   /// Raw signature bytes over a JWS signing input, and their check.
   std::string sign(std::string_view signing_input) const;
   bool verify(std::string_view signing_input, std::string_view signature) const;
@@ -61,13 +66,16 @@ class Key {
   Secret pem() const;
 
  private:
-  using Material = std::variant<crypto::HmacKey, crypto::Ed25519Key, crypto::P256Key>;
-  Key(Algorithm algorithm, Material material, std::string public_bytes, std::string fingerprint, std::string kid);
+  using Material = std::variant<crypto::HmacKey, crypto::Ed25519Key, crypto::P256Key, crypto::RsaKey,
+                                crypto::Ed25519PublicKey, crypto::P256Point, crypto::RsaPublicKey>;
+  Key(Algorithm algorithm, Material material, std::string jwk_core, std::string fingerprint, std::string kid);
+  static Result<Key> asymmetric(Algorithm algorithm, Material material, std::string_view public_bytes,
+                                std::string jwk_core, std::string kid);
 
   std::string kid_;
   Algorithm algorithm_;
   Material material_;
-  std::string public_bytes_;  // asymmetric only
+  std::string jwk_core_;  // the members a thumbprint is made of; asymmetric only
   std::string fingerprint_;
   std::string access_header_;
   std::optional<WallTime> use_until_{};

@@ -12,8 +12,6 @@
 namespace gatecast::token {
 namespace {
 
-constexpr std::size_t kMaxFileBytes = 16 * 1024;
-
 /// A descriptor that closes itself.
 class File {
  public:
@@ -53,12 +51,20 @@ Result<void> write_temporary(const std::string& path, const Secret& bytes) {
   return {};
 }
 
+Result<void> sync_folder_of(const std::string& path) {
+  std::string folder = std::filesystem::path(path).parent_path().string();
+  if (folder.empty()) folder = ".";
+  const File directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory.open() || ::fsync(directory.fd()) != 0) return trouble(Errc::store_failed, folder, "cannot sync");
+  return {};
+}
+
 }  // namespace
 
-Result<Secret> read_private_file(const std::string& path) {
+Result<Secret> read_private_file(const std::string& path, std::size_t bytes_max) {
   const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file.open()) return trouble(Errc::secret_missing, path, "cannot open");
-  std::string text(kMaxFileBytes + 1, '\0');
+  std::string text(bytes_max + 1, '\0');
   std::size_t size = 0;
   while (size < text.size()) {
     const ssize_t got = ::read(file.fd(), text.data() + size, text.size() - size);
@@ -70,7 +76,7 @@ Result<Secret> read_private_file(const std::string& path) {
   text.resize(size);
   Secret content(std::move(text));
   if (content.empty()) return fail(Errc::secret_missing, path + ": the file is empty");
-  if (content.size() > kMaxFileBytes) return fail(Errc::key_invalid, path + ": the file is too long for a key");
+  if (content.size() > bytes_max) return fail(Errc::key_invalid, path + ": the file is too long for a key");
   return content;
 }
 
@@ -89,11 +95,20 @@ Result<void> write_private_file(const std::string& path, const Secret& bytes) {
   if (linked != 0) {
     return trouble(why == EEXIST ? Errc::store_conflict : Errc::store_failed, path, "cannot give the file its name");
   }
-  std::string folder = std::filesystem::path(path).parent_path().string();
-  if (folder.empty()) folder = ".";
-  const File directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!directory.open() || ::fsync(directory.fd()) != 0) return trouble(Errc::store_failed, folder, "cannot sync");
-  return {};
+  return sync_folder_of(path);
+}
+
+Result<void> replace_private_file(const std::string& path, const Secret& bytes) {
+  const std::string temporary = path + ".new-" + crypto::random_id(8);
+  auto written = write_temporary(temporary, bytes);
+  if (written && ::rename(temporary.c_str(), path.c_str()) != 0) {
+    written = trouble(Errc::store_failed, path, "cannot give the file its name");
+  }
+  if (!written) {
+    ::unlink(temporary.c_str());
+    return written;
+  }
+  return sync_folder_of(path);
 }
 
 Result<Key> load_key_file(const std::string& path, std::string kid) {

@@ -13,13 +13,16 @@
 
 namespace gatecast::token {
 
-Result<Secret> read_private_file(const std::string& path);
+/// `bytes_max`: for files that hold more than a key.
+Result<Secret> read_private_file(const std::string& path, std::size_t bytes_max = 16 * 1024);
 /// Writes a temporary file beside it, syncs, gives it its name, syncs the folder.
 Result<void> write_private_file(const std::string& path, const Secret& bytes);
+/// The same over a file that may be there: a rename puts the new one in its place.
+Result<void> replace_private_file(const std::string& path, const Secret& bytes);
 
-/// An EdDSA or ES256 key from a PEM file.
+/// An EdDSA, ES256 or RS256 key from a PEM file.
 Result<Key> load_key_file(const std::string& path, std::string kid = {});
-/// Makes a new EdDSA or ES256 key and writes it; `config_invalid` for symmetric algorithms.
+/// Makes a new EdDSA, ES256 or RS256 key and writes it; `config_invalid` for symmetric algorithms.
 Result<Key> generate_key_file(const std::string& path, Algorithm algorithm);
 
 }  // namespace gatecast::token

@@ -5,6 +5,7 @@ namespace gatecast::token {
 Result<KeyRing> KeyRing::make(std::vector<Key> keys) {
   if (keys.empty()) return fail(Errc::config_invalid, "there is no token key");
   if (keys.size() > kMaxRingKeys) return fail(Errc::config_invalid, fmt::format("over {} token keys", kMaxRingKeys));
+  if (!keys.front().can_sign()) return fail(Errc::config_invalid, "the first token key has no private part");
   for (std::size_t i = 0; i < keys.size(); ++i) {
     for (std::size_t j = 0; j < i; ++j) {
       if (keys[i].kid() == keys[j].kid()) {

@@ -1,6 +1,7 @@
 // HTTP calls as a client makes them; refusals are compared with the registry of codes.
 import assert from 'node:assert/strict'
 import { codes, type Code } from '../../web/src/codes.ts'
+import { assertNoSecrets, remember, rememberMembers } from './secrets.ts'
 import type { Server } from './server.ts'
 
 export interface Reply {
@@ -19,10 +20,16 @@ export async function call(url: string, method: string, body?: unknown, headers:
   const text = await response.text()
   let parsed: unknown = text
   if (response.headers.get('content-type')?.includes('json')) parsed = JSON.parse(text)
+  rememberMembers(body)
+  if (response.ok) rememberMembers(parsed)
+  else assertNoSecrets('the answer to a refused call', text)
   return { status: response.status, headers: response.headers, body: parsed }
 }
 
-export const bearer = (token: string) => ({ Authorization: `Bearer ${token}` })
+export function bearer(token: string): Record<string, string> {
+  remember('token', token)
+  return { Authorization: `Bearer ${token}` }
+}
 
 export const post = (server: Server, path: string, body: unknown, token?: string) =>
   call(server.origin + path, 'POST', body, token ? bearer(token) : {})

@@ -7,6 +7,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { onEnd, type Scope } from './scope.ts'
+import { assertNoSecrets, auditText, remember } from './secrets.ts'
 import { merged, toToml, type Table } from './toml.ts'
 import { until, within } from './until.ts'
 
@@ -24,7 +25,7 @@ export interface StartOptions {
   /** No configuration but ports and folder: what someone has who starts for the first time. */
   bare?: boolean
   /** Laid over the harness's own configuration; a function may first write files into the server's folder. */
-  config?: Table | ((dir: string) => Table)
+  config?: Table | ((dir: string, port: number) => Table)
   env?: Record<string, string>
   args?: string[]
   /** Start again in the folder, and with the ports, of a server that has stopped. */
@@ -65,6 +66,8 @@ export class Server {
     this.opsPort = opsPort
     this.apiKey = apiKey
     this.config = config
+    remember('API key', apiKey)
+    remember('session key', ((config.session as Table | undefined)?.key as Table[] | undefined)?.[0]?.secret)
     const file = path.join(dir, 'gatecast.toml')
     writeFileSync(file, toToml(config))
     const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('GATECAST_'))
@@ -144,6 +147,22 @@ export class Server {
     this.assertClean()
   }
 
+  /** Nothing confidential in what it printed, showed its operators or wrote to the audit. */
+  assertDiscreet(shown: string): void {
+    assertNoSecrets('the output', this.#output)
+    assertNoSecrets('/stats or /metrics', shown)
+    assertNoSecrets('the audit', auditText(this.dir))
+  }
+
+  /** What operators see of a server that runs. */
+  async shown(): Promise<string> {
+    if (this.#exited) return ''
+    const texts = ['/stats', '/metrics'].map((page) =>
+      fetch(this.ops + page, { headers: { 'X-API-Key': this.apiKey } }).then((reply) => reply.text(), () => ''),
+    )
+    return (await Promise.all(texts)).join('\n')
+  }
+
   assertClean(): void {
     assert.doesNotMatch(this.#output, kSanitizer)
   }
@@ -193,11 +212,13 @@ export async function launch(scope: Scope, options: StartOptions = {}): Promise<
   const opsPort = again?.opsPort ?? (await freePort())
   const apiKey = again?.apiKey ?? randomBytes(32).toString('base64url')
   const base = again?.config ?? (options.bare ? bareConfig(dir, port, opsPort) : baseConfig(dir, port, opsPort, apiKey))
-  const over = typeof options.config === 'function' ? options.config(dir) : (options.config ?? {})
+  const over = typeof options.config === 'function' ? options.config(dir, port) : (options.config ?? {})
   const server = new Server(dir, port, opsPort, apiKey, merged(base, over), options)
   onEnd(scope, async () => {
     try {
+      const shown = await server.shown()
       await server.stop()
+      server.assertDiscreet(shown)
     } finally {
       if (!again) rmSync(dir, { recursive: true, force: true })
     }

@@ -1,5 +1,5 @@
-// A configuration as TOML: tables, arrays of tables, strings, numbers, booleans, arrays of strings.
-export type Value = string | number | boolean | string[] | Table | Table[]
+// A configuration as TOML: tables, arrays of tables, strings, numbers, booleans, arrays of strings and of numbers.
+export type Value = string | number | boolean | string[] | number[] | Table | Table[]
 export interface Table {
   [key: string]: Value
 }

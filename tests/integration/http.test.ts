@@ -183,8 +183,8 @@ describe('HTTP settings', () => {
     const limit = 3
     const server = await startServer(t, { config: { limits: { rate_strict: limit } } })
     const tries = []
-    for (let i = 0; i <= limit; i++) tries.push(await post(server, '/api/v2/auth/wallet/challenge', { chain: 'solana' }))
-    assert.deepEqual(tries.slice(0, limit).map(({ status }) => status), Array(limit).fill(200))
+    for (let i = 0; i <= limit; i++) tries.push(await post(server, '/api/v2/auth/wallet', { chain: 'solana' }))
+    assert.deepEqual(tries.slice(0, limit).map(({ status }) => status), Array(limit).fill(400))
     const over = tries[limit]!
     assertRefused(over, 'rate_limited')
     const seconds = Number(over.headers.get('retry-after'))
@@ -193,16 +193,16 @@ describe('HTTP settings', () => {
 
   test('behind a trusted proxy the client is who the proxy says; else the peer', async (t) => {
     const limits = { rate_strict: 1 }
-    const challenge = (server: Server, client: string) =>
-      call(`${server.origin}/api/v2/auth/wallet/challenge`, 'POST', { chain: 'solana' }, { 'X-Forwarded-For': client })
+    const attempt = (server: Server, client: string) =>
+      call(`${server.origin}/api/v2/auth/wallet`, 'POST', { chain: 'solana' }, { 'X-Forwarded-For': client })
     const behind = await startServer(t, { config: { limits, http: { trusted_proxies: ['127.0.0.1/32'] } } })
-    assert.equal((await challenge(behind, '203.0.113.1')).status, 200)
-    assert.equal((await challenge(behind, '203.0.113.2')).status, 200)
-    assertRefused(await challenge(behind, '203.0.113.2'), 'rate_limited')
+    assert.equal((await attempt(behind, '203.0.113.1')).status, 400)
+    assert.equal((await attempt(behind, '203.0.113.2')).status, 400)
+    assertRefused(await attempt(behind, '203.0.113.2'), 'rate_limited')
     // What the client itself wrote stands further left and counts for nothing.
-    assertRefused(await challenge(behind, '198.51.100.9, 203.0.113.2'), 'rate_limited')
+    assertRefused(await attempt(behind, '198.51.100.9, 203.0.113.2'), 'rate_limited')
     const open = await startServer(t, { config: { limits } })
-    assert.equal((await challenge(open, '203.0.113.1')).status, 200)
-    assertRefused(await challenge(open, '203.0.113.2'), 'rate_limited')
+    assert.equal((await attempt(open, '203.0.113.1')).status, 400)
+    assertRefused(await attempt(open, '203.0.113.2'), 'rate_limited')
   })
 })

@@ -100,7 +100,7 @@ describe("the operators' port", () => {
     assert.deepEqual(got.sort(), ['news:a', 'news:b'])
 
     const unknown = await api(server, 'publish', { channel: 'nowhere:x', data: {} }, allKey)
-    assert.deepEqual(unknown.body, { error: { code: 102, message: 'unknown channel' } })
+    assert.deepEqual(unknown.body, { error: { code: 102, message: 'unknown channel', name: 'unknown_channel' } })
     const reserved = await api(server, 'publish', { channel: 'news:a', data: { gatecast: 1 } }, allKey)
     assert.equal(reserved.body.error.code, 107)
     assert.equal((await api(server, 'publish', { channel: 'news:a' }, allKey)).body.error.code, 107)

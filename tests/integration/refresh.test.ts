@@ -88,6 +88,9 @@ test('a renewal whose answer was lost is repeated', async (t) => {
   const lost = await renewed(server, first.refreshToken)
   const again = await renewed(server, first.refreshToken)
   assert.equal(again.refreshToken, lost.refreshToken)
+  const began = Date.now()
+  await until('a second to pass', () => Date.now() - began > 1000)
+  assert.equal((await renewed(server, first.refreshToken)).refreshToken, lost.refreshToken)
   assert.equal(generation((await renewed(server, again.refreshToken)).refreshToken), 3)
 })
 
@@ -107,6 +110,14 @@ test('a token two behind is a copy: refresh_reuse, the socket closes with 4504, 
   assert.deepEqual(otherTab.heard, [
     { gatecast: { type: 'session.ended', reason: 'refresh_reuse', session: first.session.id } },
   ])
+  await server.stop()
+  const database = new DatabaseSync(path.join(server.dir, 'data/gatecast.db'))
+  const rows = database.prepare("SELECT kind, sid, user_id, detail FROM audit WHERE code = 'refresh_reuse'").all()
+  database.close()
+  assert.deepEqual(
+    rows.filter(({ sid }) => sid !== '').map((row) => ({ ...row })),
+    [{ kind: 'ended', sid: first.session.id, user_id: first.user.id, detail: 'last renewed from 127.0.0.1' }],
+  )
 })
 
 test('log-out everywhere closes all tabs with 4501; log-out elsewhere all but this session', async (t) => {

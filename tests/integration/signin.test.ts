@@ -192,7 +192,8 @@ describe('sign-in with a Solana wallet', () => {
     ['zero as an address', 'address_weak', { address: '1'.repeat(32) }],
     ['a signature of 63 bytes', 'signature_malformed', { signature: randomBytes(63).toString('base64') }],
     ['a signature that is no text form', 'signature_malformed', { signature: '!'.repeat(88) }],
-    ['another chain in the request', 'chain_unsupported', { chain: 'ethereum' }],
+    ['another chain in the request', 'chain_unsupported', { chain: 'bitcoin' }],
+    ['a chain that is not enabled', 'signin_disabled', { chain: 'ethereum' }],
     ['no chain', 'field_missing', { chain: undefined }],
     ['no address', 'field_missing', { address: undefined }],
     ['an address that is a number', 'field_invalid', { address: 7 }],
@@ -219,7 +220,8 @@ describe('sign-in with a Solana wallet', () => {
 
   test('refused challenges: chain, address, URI', async () => {
     const path = '/api/v2/auth/wallet/challenge'
-    assertRefused(await post(server, path, { chain: 'ethereum' }), 'chain_unsupported')
+    assertRefused(await post(server, path, { chain: 'bitcoin' }), 'chain_unsupported')
+    assertRefused(await post(server, path, { chain: 'ethereum' }), 'signin_disabled')
     assertRefused(await post(server, path, {}), 'field_missing')
     assertRefused(await post(server, path, { chain: 'solana', address: 'short' }), 'address_invalid')
     assertRefused(await post(server, path, { chain: 'solana', address: '1'.repeat(32) }), 'address_weak')

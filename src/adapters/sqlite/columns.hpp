@@ -3,20 +3,49 @@
 // Place: inside adapters/sqlite. Each function reads its columns starting at `at`.
 #pragma once
 
+#include <optional>
+#include <type_traits>
+#include <vector>
+
 #include "adapters/sqlite/database.hpp"
-#include "store/rows.hpp"
+#include "store/store.hpp"
 
 namespace gatecast::sqlite {
 
-inline constexpr int kUserColumnCount = 10;
+inline constexpr int kUserColumnCount = 11;
 #define GATECAST_USER_COLUMNS                                                                    \
   "u.id, u.nickname, u.avatar, u.is_creator, u.is_verified, u.blocked, u.ref_code, u.referrer, " \
-  "u.session_epoch, u.created_at"
+  "u.session_epoch, u.created_at, u.claims"
+
+#define GATECAST_IDENTITY_COLUMNS "i.id, i.user_id, i.kind, i.subject, i.profile, i.created_at"
 
 #define GATECAST_SESSION_COLUMNS                                                               \
   "s.sid, s.user_id, s.identity_id, s.how, s.ip, s.user_agent, s.created_at, s.last_seen_at, " \
   "s.expires_at, s.gen, s.absolute_expires_at, s.ended_at, s.end_reason"
 inline constexpr int kSessionColumnCount = 13;
+
+/// All rows, each as `read` gives it.
+template <class F>
+auto collect(Query query, F&& read) -> Result<std::vector<std::invoke_result_t<F, const Query&>>> {
+  std::vector<std::invoke_result_t<F, const Query&>> rows;
+  for (;;) {
+    Result<bool> row = query.next();
+    if (!row) return row.error();
+    if (!*row) return rows;
+    rows.push_back(read(query));
+  }
+}
+
+/// The first row, as `read` gives it.
+template <class F>
+auto first(Query query, F&& read) -> Result<std::optional<std::invoke_result_t<F, const Query&>>> {
+  using Row = std::optional<std::invoke_result_t<F, const Query&>>;
+  Result<bool> row = query.next();
+  if (!row) return row.error();
+  return *row ? Row{read(query)} : Row{};
+}
+
+inline std::string text_from(const Query& row) { return row.text(0); }
 
 /// The reason of an ending. A name that this program does not know was written by a newer one: the session stays ended.
 inline Errc reason_from(const std::string& name) { return errc_from_name(name).value_or(Errc::ended_by_operator); }
@@ -33,7 +62,17 @@ inline store::UserRow user_from(const Query& row, int at) {
   if (!row.is_null(at + 7)) user.referrer = row.text(at + 7);
   user.session_epoch = row.count(at + 8);
   user.created_at = row.time(at + 9);
+  user.claims = row.text(at + 10);
   return user;
+}
+
+inline store::IdentityRow identity_from(const Query& row, int at) {
+  return {.id = row.text(at),
+          .user_id = row.text(at + 1),
+          .kind = row.text(at + 2),
+          .subject = row.text(at + 3),
+          .profile = row.text(at + 4),
+          .created_at = row.time(at + 5)};
 }
 
 inline store::SessionRow session_from(const Query& row, int at) {
@@ -54,6 +93,23 @@ inline store::SessionRow session_from(const Query& row, int at) {
     session.end_reason = reason_from(row.text(at + 12));
   }
   return session;
+}
+
+/// A session with its user and identity: columns and tables, to be followed by WHERE.
+#define GATECAST_VIEW_COLUMNS \
+  GATECAST_SESSION_COLUMNS ", " GATECAST_USER_COLUMNS ", i.subject, i.kind, coalesce(i.profile, '{}')"
+#define GATECAST_VIEW_TABLES                     \
+  " sessions s JOIN users u ON u.id = s.user_id" \
+  " LEFT JOIN identities i ON i.user_id = s.user_id AND i.id = s.identity_id"
+inline constexpr int kViewColumnCount = kSessionColumnCount + kUserColumnCount + 3;
+
+inline store::SessionView view_from(const Query& row) {
+  constexpr int kIdentity = kSessionColumnCount + kUserColumnCount;
+  return {.session = session_from(row, 0),
+          .user = user_from(row, kSessionColumnCount),
+          .subject = row.text(kIdentity),
+          .kind = row.text(kIdentity + 1),
+          .profile = row.text(kIdentity + 2)};
 }
 
 }  // namespace gatecast::sqlite

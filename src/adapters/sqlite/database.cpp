@@ -10,6 +10,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "adapters/sqlite/log_buffer.hpp"
+
 namespace gatecast::sqlite {
 namespace {
 
@@ -44,10 +46,11 @@ Result<Database> Database::open(const std::string& path, const Options& options)
   if (!options.read_only) {
     if (auto made = make_private_file(path); !made) return made.error();
   }
+  const std::string vfs = options.read_only ? options.vfs : log_buffer_over(options.vfs);
   sqlite3* handle = nullptr;
   const int access = options.read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
   const int opened = sqlite3_open_v2(path.c_str(), &handle, access | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
-                                     options.vfs.empty() ? nullptr : options.vfs.c_str());
+                                     vfs.empty() ? nullptr : vfs.c_str());
   Database db(handle, path);
   if (opened != SQLITE_OK) return db.failure("open");
   if (auto configured = db.configure(options); !configured) return configured.error();
@@ -102,7 +105,16 @@ sqlite3_stmt* Database::prepared(std::string_view sql) {
   return found->second.get();
 }
 
+void Database::stop_when(const std::atomic<bool>& stopping) {
+  constexpr int kInstructions = 10'000;  // between two looks: a fraction of a millisecond
+  // SQLite hands the pointer on as it is; the flag is only read.
+  void* flag = const_cast<std::atomic<bool>*>(&stopping);
+  sqlite3_progress_handler(
+      db_.get(), kInstructions, [](void* at) { return static_cast<std::atomic<bool>*>(at)->load() ? 1 : 0; }, flag);
+}
+
 std::uint64_t Database::changes() const { return static_cast<std::uint64_t>(sqlite3_changes64(db_.get())); }
+std::uint64_t Database::total_changes() const { return static_cast<std::uint64_t>(sqlite3_total_changes64(db_.get())); }
 std::uint64_t Database::last_row_id() const { return static_cast<std::uint64_t>(sqlite3_last_insert_rowid(db_.get())); }
 bool Database::in_transaction() const { return sqlite3_get_autocommit(db_.get()) == 0; }
 

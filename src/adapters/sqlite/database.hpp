@@ -5,6 +5,7 @@
 // texts are literals. Errors: store_failed with what was done, SQLite's message, its extended code and the path.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -86,7 +87,12 @@ class Database {
     }
   }
 
+  /// Interrupts what runs and will run as soon as the flag is set; the flag outlives the database.
+  void stop_when(const std::atomic<bool>& stopping);
+
   std::uint64_t last_row_id() const;
+  /// Rows changed since the connection was opened.
+  std::uint64_t total_changes() const;
   bool in_transaction() const;
   /// The first failure since `forget_lost` that leaves no trust in the open transaction (I/O, full, corrupt, memory,
   /// busy), in contrast to one that only undid its own statement (constraint, size).

@@ -32,7 +32,12 @@ class FaultyDisk {
 
   /// Writes to the log since its last flush: what a power cut could take.
   long unflushed() const { return unflushed_; }
-  void wrote_log() { ++unflushed_; }
+  /// Writes to logs so far.
+  long log_writes() const { return log_writes_; }
+  void wrote_log() {
+    ++unflushed_;
+    ++log_writes_;
+  }
   void flushed_log() { unflushed_ = 0; }
 
   /// What this I/O gives instead of being done; SQLITE_OK: do it.
@@ -52,6 +57,7 @@ class FaultyDisk {
   std::atomic<long> seen_{0};
   std::atomic<long> failures_{0};
   std::atomic<long> unflushed_{0};
+  std::atomic<long> log_writes_{0};
 };
 
 namespace faulty {

@@ -40,13 +40,30 @@ Result<void> GroupCommit::work_through(std::unique_ptr<Operation> first, Operati
   if (auto begun = db_.run("BEGIN IMMEDIATE"); !begun) return begun.error();
 
   const auto until = std::chrono::steady_clock::now() + group_work_;
+  bool guarded = false;
   for (;;) {
-    if (auto done = run_in_savepoint(*group_.back()); !done) return done;
+    if (auto done = run_next(guarded); !done) return done;
     if (group_.size() >= group_ops_ || std::chrono::steady_clock::now() >= until) return {};
     auto next = queue.try_pop();
     if (next == nullptr) return {};
     group_.push_back(std::move(next));
   }
+}
+
+/// Runs the last of the group. Where it is refused and has written, all of the group runs again, guarded from then on.
+Result<void> GroupCommit::run_next(bool& guarded) {
+  if (guarded) return run_in_savepoint(*group_.back());
+  const std::uint64_t before = db_.total_changes();
+  const bool succeeded = group_.back()->run(db_);
+  if (db_.lost()) return *db_.lost();
+  if (succeeded || db_.total_changes() == before) return {};
+  guarded = true;
+  if (auto undone = db_.run("ROLLBACK"); !undone) return undone.error();
+  if (auto begun = db_.run("BEGIN IMMEDIATE"); !begun) return begun.error();
+  for (auto& operation : group_) {
+    if (auto done = run_in_savepoint(*operation); !done) return done;
+  }
+  return {};
 }
 
 /// Fails only where the group's transaction cannot go on.

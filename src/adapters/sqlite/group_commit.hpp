@@ -1,10 +1,11 @@
 // Many operations, one flush: the transaction of everything that waits.
 //
 // Place: the writer thread's body. Threads: the writer's; the figures may be read from any. A group is BEGIN IMMEDIATE,
-// each operation in a savepoint (one that is refused undoes itself alone), COMMIT, and only then the answers. Where the
-// transaction itself is lost – I/O, disk full, COMMIT refused – every operation of the group gets store_failed and the
-// next group starts anew: a disk that was full needs no restart.
-// Bounds: operations and working time of a group.
+// the operations, COMMIT, and only then the answers. One that is refused leaves nothing of itself: where it had written
+// already, which is rare, the group is undone and done again with each operation in a savepoint; savepoints for all
+// would cost a copy of every page that is written. Where the transaction itself is lost – I/O, disk full, COMMIT
+// refused – every operation of the group gets store_failed and the next group starts anew: a disk that was full needs
+// no restart. Bounds: operations and working time of a group.
 #pragma once
 
 #include <atomic>
@@ -34,6 +35,7 @@ class GroupCommit {
 
  private:
   Result<void> work_through(std::unique_ptr<Operation> first, OperationQueue& queue);
+  Result<void> run_next(bool& guarded);
   Result<void> run_in_savepoint(Operation& operation);
   Result<void> commit();
 

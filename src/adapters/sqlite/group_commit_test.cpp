@@ -71,6 +71,34 @@ TEST_F(GroupCommitTest, AConstraintUndoesItsOperationAlone) {
   EXPECT_EQ(rows(), "1,2");
 }
 
+TEST_F(GroupCommitTest, ARefusalAfterWritingLeavesNothingAndCostsTheOthersNothing) {
+  int runs = 0;
+  const auto writes_then_refuses = [](OperationQueue& queue, int& count) -> Task<Result<void>> {
+    co_return co_await submit<void>(queue, [&count](Database& db) -> Result<void> {
+      ++count;
+      if (auto done = db.run("INSERT INTO t VALUES (9)"); !done) return done.error();
+      return fail(Errc::not_found);
+    });
+  };
+  std::vector<Task<Result<void>>> tasks;
+  tasks.push_back(insert(queue_, kOne));
+  tasks.push_back(writes_then_refuses(queue_, runs));
+  tasks.push_back(insert(queue_, kTwo));
+  tasks.push_back(writes_then_refuses(queue_, runs));
+  std::optional<Answers> answers;
+  spawn(keep(store::gather(std::move(tasks)), answers));
+  group_->run(queue_.wait_pop(), queue_);
+  loop_.run_until_idle();
+  ASSERT_TRUE(answers.has_value());
+  EXPECT_TRUE((*answers)[0].has_value());
+  EXPECT_EQ((*answers)[1].error().code, Errc::not_found);
+  EXPECT_TRUE((*answers)[2].has_value());
+  EXPECT_EQ((*answers)[3].error().code, Errc::not_found);
+  EXPECT_EQ(rows(), "1,2");
+  EXPECT_EQ(group_->figures().commits, 1U);
+  EXPECT_EQ(runs, 3) << "the first twice, then each operation in a savepoint of its own";
+}
+
 TEST_F(GroupCommitTest, AFullFileRefusesItsGroupAndNoOther) {
   for (const char* full : {kHuge, kManyHuge}) {
     for (const auto& answer : commit({kOne, full})) {

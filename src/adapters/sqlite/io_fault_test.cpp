@@ -17,6 +17,9 @@ struct Acknowledged {
   std::vector<std::string> sids;
   std::string ended;  // sid
   bool touched = false;
+  bool upserted = false;
+  bool linked = false;
+  bool blocked = false;
   int failures = 0;
 };
 
@@ -36,6 +39,25 @@ class IoFaultTest : public ::testing::TestWithParam<Fault> {
     return done.has_value();
   }
 
+  /// The user of "c", who may not be there: then nothing is acknowledged.
+  void change_users(store::Store& store) {
+    store::UserChange change{.id = "upserted"};
+    change.identities = {{.id = "i", .user_id = {}, .kind = "solana", .subject = "upserted"}};
+    auto upserted = loop_.run(store.upsert_users({change}, kContractStart, false));
+    acknowledged_.upserted = good(upserted) && upserted->front().ok;
+    if (acknowledged_.sids.empty() || acknowledged_.sids.back() != "sid-c/user-c") return;
+    const store::IdentityRow identity{.id = "j", .user_id = "user-c", .kind = "ethereum", .subject = "linked"};
+    acknowledged_.linked = good(loop_.run(store.link({.identity = identity})));
+    acknowledged_.blocked = good(loop_.run(store.block_user("user-c", true, kContractStart, "", "")));
+  }
+  void expect_users(store::Store& store) {
+    if (acknowledged_.upserted) {
+      EXPECT_EQ(loop_.run(store.user_of("solana", "upserted"))->user.id, "upserted");
+    }
+    if (acknowledged_.linked) EXPECT_EQ(loop_.run(store.user_of("ethereum", "linked"))->user.id, "user-c");
+    if (acknowledged_.blocked) EXPECT_TRUE(loop_.run(store.user("user-c"))->user.blocked);
+  }
+
   void use(store::Store& store) {
     for (const char* tag : {"a", "b", "c"}) sign_in(store, tag);
     for (const auto& sid : acknowledged_.sids) good(loop_.run(store.session(sid)));
@@ -44,10 +66,11 @@ class IoFaultTest : public ::testing::TestWithParam<Fault> {
       acknowledged_.touched = good(loop_.run(store.touch({{first, kContractStart + std::chrono::hours(1)}})));
       if (good(loop_.run(store.end_session(first, Errc::signed_out, kContractStart, "")))) acknowledged_.ended = first;
     }
+    change_users(store);
     good(loop_.run(store.control_log(0, 10)));
     good(loop_.run(store.ended_since(kContractStart)));
     good(loop_.run(store.audit({{.at = kContractStart, .kind = "refusal"}})));
-    good(loop_.run(store.prune(kContractStart, kContractStart)));
+    good(loop_.run(store.prune(kContractStart, kContractStart, kContractStart)));
     good(loop_.run(store.ping()));
   }
 
@@ -88,12 +111,19 @@ class IoFaultTest : public ::testing::TestWithParam<Fault> {
         auto view = loop_.run((*store)->session(acknowledged_.sids.front()));
         EXPECT_GT(view->session.last_seen_at, kContractStart);
       }
+      expect_users(**store);
     }
     Database db = look_into(folder.database());
     EXPECT_EQ(first_value(db, "PRAGMA integrity_check"), "ok");
     EXPECT_EQ(first_value(db, "SELECT count(*) FROM pragma_foreign_key_check"), "0");
     const std::string sessions = first_value(db, "SELECT count(*) FROM sessions");
     EXPECT_EQ(first_value(db, "SELECT count(*) FROM used_nonces"), sessions);
+    EXPECT_EQ(first_value(db, "SELECT count(*) FROM users"),
+              first_value(db, "SELECT count(*) FROM audit WHERE kind = 'user_created'"));
+    EXPECT_EQ(first_value(db,
+                          "SELECT count(*) FROM users u JOIN sessions s ON s.user_id = u.id"
+                          " WHERE u.blocked AND s.ended_at IS NULL"),
+              "0");
     EXPECT_EQ(first_value(db, "SELECT count(*) FROM audit WHERE kind = 'signin'"), sessions);
     EXPECT_EQ(first_value(db, "SELECT count(*) FROM control_log"),
               first_value(db, "SELECT count(*) FROM sessions WHERE ended_at IS NOT NULL"));

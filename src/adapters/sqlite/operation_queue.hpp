@@ -21,7 +21,8 @@ namespace gatecast::sqlite {
 class Operation {
  public:
   virtual ~Operation() = default;
-  /// Does the work and keeps its result; true: it succeeded.
+  /// Does the work and keeps its result; true: it succeeded. May be called again after what it wrote was undone, so it
+  /// leaves its request as it is.
   virtual bool run(Database& db) = 0;
   /// Gives the result kept.
   virtual void answer() = 0;

@@ -15,37 +15,37 @@ constexpr std::int64_t kSessionsListed = 1000;
 
 struct Found {
   RotationRow row;
-  std::string user_id;
+  store::SessionView view;
   std::string renewed_ip;
 };
 
 /// The row as it stands, where the secret is its own. Hashes of random secrets are compared, so how long that takes
-/// tells nothing.
+/// tells nothing. One query for all that a renewal reads: it is read once more only where it was lost to another.
 Result<Found> find(Database& db, const Renewal& request) {
+  constexpr int kOwn = kViewColumnCount;
   Query query = db.select(
-      "SELECT s.secret_hash IS NOT NULL AND s.secret_hash = CAST(? AS BLOB), s.gen, s.kept_gen, s.rotated_at,"
-      " s.expires_at, s.absolute_expires_at, s.end_reason, u.blocked, s.user_id, s.renewed_ip"
-      " FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.sid = ?",
+      "SELECT " GATECAST_VIEW_COLUMNS
+      ", s.secret_hash IS NOT NULL AND s.secret_hash = CAST(? AS BLOB), s.kept_gen, s.rotated_at, s.renewed_ip"
+      " FROM" GATECAST_VIEW_TABLES " WHERE s.sid = ?",
       request.secret_hash, request.sid);
   Result<bool> any = query.next();
   if (!any) return any.error();
   if (!*any) return fail(Errc::session_unknown);
-  if (!query.flag(0)) return fail(Errc::refresh_invalid, "secret of another session");
-  Found found{.row = {.gen = query.count(1),
-                      .kept_gen = std::max(query.count(2), request.kept_gen),
-                      .rotated_at = query.time(3),
-                      .expires_at = query.time(4),
-                      .absolute_expires_at = query.time(5),
-                      .blocked = query.flag(7)},
-              .user_id = query.text(8),
-              .renewed_ip = query.text(9)};
-  if (!query.is_null(6)) found.row.end_reason = reason_from(query.text(6));
+  if (!query.flag(kOwn)) return fail(Errc::refresh_invalid, "secret of another session");
+  Found found{.row = {}, .view = view_from(query), .renewed_ip = query.text(kOwn + 3)};
+  const SessionRow& session = found.view.session;
+  found.row = {.gen = session.gen,
+               .kept_gen = std::max(query.count(kOwn + 1), request.kept_gen),
+               .rotated_at = query.time(kOwn + 2),
+               .expires_at = session.expires_at,
+               .absolute_expires_at = session.absolute_expires_at,
+               .end_reason = session.end_reason,
+               .blocked = found.view.user.blocked};
   return found;
 }
 
-/// Writes what was decided about the row as `found` has it; false: the row is another one by now.
-Result<bool> apply(Database& db, const Renewal& request, const Found& found, const RotationDecision& decision,
-                   WallTime now) {
+/// Writes what was decided about the row as `found` has it, and to the view; false: the row is another one by now.
+Result<bool> apply(Database& db, const Renewal& request, Found& found, const RotationDecision& decision, WallTime now) {
   using Kind = RotationDecision::Kind;
   const auto gen = static_cast<std::int64_t>(found.row.gen);
   const auto seen_kept = static_cast<std::int64_t>(found.row.kept_gen);
@@ -57,6 +57,7 @@ Result<bool> apply(Database& db, const Renewal& request, const Found& found, con
       auto ended =
           end_session(db, request.sid, decision.reason, now, request.ip, "last renewed from " + found.renewed_ip);
       if (!ended) return ended.error();
+      found.view.session = std::move(ended->session);
       return ended->now;
     }
     case Kind::repeat:
@@ -71,20 +72,12 @@ Result<bool> apply(Database& db, const Renewal& request, const Found& found, con
           " WHERE sid = ? AND gen = ? AND kept_gen <= ? AND ended_at IS NULL",
           static_cast<std::int64_t>(decision.gen), kept, now, decision.expires_at, request.ip, request.sid, gen,
           seen_kept);
+      found.view.session.gen = decision.gen;
+      found.view.session.expires_at = decision.expires_at;
       break;
   }
   if (!changed) return changed.error();
   return *changed == 1;
-}
-
-Result<std::vector<std::string>> texts(Query query) {
-  std::vector<std::string> out;
-  for (;;) {
-    Result<bool> row = query.next();
-    if (!row) return row.error();
-    if (!*row) return out;
-    out.push_back(query.text(0));
-  }
 }
 
 Result<std::vector<SessionRow>> end_each(Database& db, const std::vector<std::string>& sids, Errc reason, WallTime at,
@@ -112,15 +105,13 @@ Result<Renewed> renew(Database& db, const Renewal& request, WallTime now) {
     if (!decision.audit.empty()) {
       auto noted = audit(db, {{.at = now,
                                .kind = std::string(decision.audit),
-                               .user_id = found->user_id,
+                               .user_id = found->view.user.id,
                                .sid = request.sid,
                                .ip = request.ip,
                                .detail = "last renewed from " + found->renewed_ip}});
       if (!noted) return noted.error();
     }
-    auto view = session(db, request.sid);
-    if (!view) return view.error();
-    return Renewed{.decision = decision, .view = std::move(*view)};
+    return Renewed{.decision = decision, .view = std::move(found->view)};
   }
 }
 
@@ -138,13 +129,7 @@ Result<std::vector<SessionRow>> sessions_of(Database& db, const std::string& use
                           " FROM sessions s WHERE s.user_id = ? AND s.ended_at IS NULL AND s.expires_at > ?"
                           " ORDER BY s.created_at DESC, s.rowid DESC LIMIT ?",
                           user_id, now, kSessionsListed);
-  std::vector<SessionRow> rows;
-  for (;;) {
-    Result<bool> row = query.next();
-    if (!row) return row.error();
-    if (!*row) return rows;
-    rows.push_back(session_from(query, 0));
-  }
+  return collect(std::move(query), [](const Query& row) { return session_from(row, 0); });
 }
 
 Result<std::vector<SessionRow>> end_sessions(Database& db, const std::string& user_id, const std::string& keep_sid,
@@ -152,20 +137,30 @@ Result<std::vector<SessionRow>> end_sessions(Database& db, const std::string& us
   auto raised = db.run("UPDATE users SET session_epoch = session_epoch + 1 WHERE id = ?", user_id);
   if (!raised) return raised.error();
   // Those past their end too: a clock that is set back would let them live again.
-  auto sids =
-      texts(db.select("SELECT sid FROM sessions WHERE user_id = ? AND ended_at IS NULL AND sid <> ?"
-                      " ORDER BY created_at, rowid",
-                      user_id, keep_sid));
+  auto sids = collect(db.select("SELECT sid FROM sessions WHERE user_id = ? AND ended_at IS NULL AND sid <> ?"
+                                " ORDER BY created_at, rowid",
+                                user_id, keep_sid),
+                      text_from);
   if (!sids) return sids.error();
   return end_each(db, *sids, reason, at, ip);
 }
 
+Result<std::vector<SessionRow>> end_sessions_of_identity(Database& db, const store::IdentityRow& identity, WallTime at,
+                                                         const std::string& ip) {
+  auto sids = collect(db.select("SELECT sid FROM sessions WHERE user_id = ? AND ended_at IS NULL AND identity_id = ?"
+                                " ORDER BY created_at, rowid",
+                                identity.user_id, identity.id),
+                      text_from);
+  if (!sids) return sids.error();
+  return end_each(db, *sids, Errc::identity_unlinked, at, ip);
+}
+
 Result<std::vector<SessionRow>> end_over_limit(Database& db, const std::string& user_id, std::uint32_t most,
                                                WallTime now, const std::string& ip) {
-  auto sids =
-      texts(db.select("SELECT sid FROM sessions WHERE user_id = ? AND ended_at IS NULL AND expires_at > ?"
-                      " ORDER BY created_at DESC, rowid DESC LIMIT -1 OFFSET ?",
-                      user_id, now, static_cast<std::int64_t>(most)));
+  auto sids = collect(db.select("SELECT sid FROM sessions WHERE user_id = ? AND ended_at IS NULL AND expires_at > ?"
+                                " ORDER BY created_at DESC, rowid DESC LIMIT -1 OFFSET ?",
+                                user_id, now, static_cast<std::int64_t>(most)),
+                      text_from);
   if (!sids) return sids.error();
   return end_each(db, *sids, Errc::session_limit, now, ip);
 }

@@ -5,9 +5,6 @@
 namespace gatecast::sqlite {
 namespace {
 
-// "gate" in the file's header: keeps us from writing tables into some other program's database.
-constexpr std::int64_t kApplicationId = 0x67617465;
-
 // Times are milliseconds since 1970. Reasons and codes are registry names: numbers of the enum move with the registry.
 // sessions.identity_id is no foreign key: a session's row outlives an identity that was unlinked.
 // A sign-in is paid for by the pages it writes to the log: every B-tree is one or more. So users and identities lie in
@@ -96,7 +93,45 @@ DROP INDEX sessions_by_user;
 CREATE INDEX sessions_standing ON sessions (user_id, created_at) WHERE ended_at IS NULL;
 )sql";
 
-constexpr std::array<const char*, 2> kMigrations{kFirst, kRenewal};
+// Accounts. A user's identities are found by the index that also keeps their ids apart; whoever asks for one by its id
+// knows its user. A user's sessions are all in one index: the standing ones come first, the oldest first, and a
+// deletion finds the others. What ended is read from the control log, which outlives the sessions.
+constexpr const char* kAccounts = R"sql(
+ALTER TABLE users ADD COLUMN claims TEXT NOT NULL DEFAULT '{}';
+CREATE INDEX users_by_referrer ON users (referrer) WHERE referrer IS NOT NULL;
+
+CREATE TABLE new_identities (
+  id         TEXT NOT NULL,
+  user_id    TEXT NOT NULL REFERENCES users (id),
+  kind       TEXT NOT NULL,
+  subject    TEXT NOT NULL,
+  profile    TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  PRIMARY KEY (kind, subject),
+  UNIQUE (user_id, id)
+) STRICT, WITHOUT ROWID;
+INSERT INTO new_identities SELECT id, user_id, kind, subject, '{}', created_at FROM identities;
+DROP TABLE identities;
+ALTER TABLE new_identities RENAME TO identities;
+
+DROP INDEX sessions_standing;
+CREATE INDEX sessions_by_user ON sessions (user_id, ended_at, created_at);
+DROP INDEX sessions_by_end;
+CREATE INDEX control_log_by_time ON control_log (at);
+
+ALTER TABLE used_nonces ADD COLUMN sid TEXT NOT NULL DEFAULT '';
+ALTER TABLE used_nonces ADD COLUMN used_at INTEGER NOT NULL DEFAULT 0;
+
+CREATE TABLE positions (
+  name TEXT PRIMARY KEY NOT NULL,
+  seq  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE restores (
+  at INTEGER NOT NULL
+) STRICT;
+)sql";
+
+constexpr std::array<const char*, 3> kMigrations{kFirst, kRenewal, kAccounts};
 
 Result<std::int64_t> number_of(Database& db, std::string_view sql) {
   Query query = db.select(sql);

@@ -12,6 +12,9 @@
 
 namespace gatecast::sqlite {
 
+/// "gate" in the file's header: keeps us from writing tables into some other program's database.
+inline constexpr std::int64_t kApplicationId = 0x67617465;
+
 /// The SQL that leads from version n to n + 1, for n = 0, 1, …
 std::span<const char* const> migrations();
 

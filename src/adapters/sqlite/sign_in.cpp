@@ -1,68 +1,113 @@
 #include "adapters/sqlite/columns.hpp"
 #include "adapters/sqlite/operations.hpp"
+#include "store/address_prefix.hpp"
 
 namespace gatecast::sqlite {
 namespace {
 
+using store::IdentityRow;
 using store::SignedIn;
 using store::SignIn;
 using store::UserRow;
 
+/// Whose session it becomes.
 struct Owner {
   UserRow user;
-  std::string identity_id;
+  IdentityRow identity{};  // empty: none
+  bool created = false;
 };
 
-Result<std::optional<Owner>> owner_of(Database& db, const SignIn& request) {
-  Query query = db.select("SELECT " GATECAST_USER_COLUMNS
-                          ", i.id FROM identities i JOIN users u ON u.id = i.user_id"
-                          " WHERE i.kind = ? AND i.subject = ?",
-                          request.kind, request.subject);
-  Result<bool> row = query.next();
-  if (!row) return row.error();
-  if (!*row) return std::optional<Owner>{};
-  return std::optional<Owner>{Owner{.user = user_from(query, 0), .identity_id = query.text(kUserColumnCount)}};
-}
-
-Result<std::optional<std::string>> first_text(Query query) {
-  Result<bool> row = query.next();
-  if (!row) return row.error();
-  return *row ? std::optional<std::string>{query.text(0)} : std::optional<std::string>{};
-}
-
-/// Inserts the user under the code proposed. Where that code is taken, SQLite's own random source gives another of
-/// eight hexadecimal digits: a code is public and guards nothing, it only has to be unique.
-Result<void> insert_user(Database& db, UserRow& user) {
-  constexpr int kAttempts = 8;  // with a million users, eight in a row taken is one in 10^29
-  for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    auto inserted = db.run(
-        "INSERT INTO users (id, nickname, avatar, is_creator, is_verified, blocked, ref_code, referrer, session_epoch,"
-        " created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (ref_code) DO NOTHING",
-        user.id, user.nickname, user.avatar, user.is_creator, user.is_verified, user.blocked, user.ref_code,
-        user.referrer, static_cast<std::int64_t>(user.session_epoch), user.created_at);
-    if (!inserted) return inserted.error();
-    if (*inserted == 1) return {};
-    auto other = first_text(db.select("SELECT lower(hex(randomblob(4)))"));
-    if (!other) return other.error();
-    user.ref_code = other->value_or("");
+Result<std::optional<Owner>> known_owner(Database& db, const SignIn& request) {
+  if (request.kind.empty()) {
+    auto user = find_user(db, request.new_user.id);
+    if (!user) return user.error();
+    return *user ? std::optional<Owner>{Owner{.user = std::move(**user)}} : std::optional<Owner>{};
   }
-  return fail(Errc::store_failed, "no free ref_code found");
+  return first(db.select("SELECT " GATECAST_USER_COLUMNS ", " GATECAST_IDENTITY_COLUMNS
+                         " FROM identities i JOIN users u ON u.id = i.user_id WHERE i.kind = ? AND i.subject = ?",
+                         request.kind, request.subject),
+               [](const Query& row) {
+                 return Owner{.user = user_from(row, 0), .identity = identity_from(row, kUserColumnCount)};
+               });
 }
 
 Result<Owner> make_owner(Database& db, const SignIn& request) {
-  Owner owner{.user = request.new_user, .identity_id = request.identity_id};
+  Owner owner{.user = request.new_user, .created = true};
   owner.user.referrer.reset();
-  if (!request.ref_code.empty()) {
+  for (const std::string* code : {&request.ref_code, &request.ref_code_else}) {
+    if (code->empty() || owner.user.referrer.has_value()) continue;
     // The new user is not in the table yet, so nobody can refer themselves.
-    auto referrer = first_text(db.select("SELECT id FROM users WHERE ref_code = ?", request.ref_code));
+    auto referrer = first(db.select("SELECT id FROM users WHERE ref_code = ?", *code), text_from);
     if (!referrer) return referrer.error();
-    owner.user.referrer = *referrer;
+    owner.user.referrer = std::move(*referrer);
   }
   if (auto made = insert_user(db, owner.user); !made) return made.error();
-  auto linked = db.run("INSERT INTO identities (id, user_id, kind, subject, created_at) VALUES (?, ?, ?, ?, ?)",
-                       owner.identity_id, owner.user.id, request.kind, request.subject, owner.user.created_at);
-  if (!linked) return linked.error();
+  const store::SessionRow& session = request.session;
+  auto noted = audit(db, {{.at = session.created_at,
+                           .kind = "user_created",
+                           .user_id = owner.user.id,
+                           .ip = session.ip,
+                           .detail = session.how}});
+  if (!noted) return noted.error();
+  if (request.kind.empty()) return owner;
+  owner.identity = {.id = request.identity_id,
+                    .user_id = owner.user.id,
+                    .kind = request.kind,
+                    .subject = request.subject,
+                    .profile = request.profile.empty() ? "{}" : request.profile,
+                    .created_at = owner.user.created_at};
+  if (auto linked = insert_identity(db, owner.identity); !linked) return linked.error();
   return owner;
+}
+
+/// Why the owner may not sign in.
+Result<void> admit(const SignIn& request, const std::optional<Owner>& known) {
+  if (!known && !request.may_register) return fail(Errc::registration_closed);
+  if (known && known->user.blocked) return fail(Errc::user_blocked);
+  return {};
+}
+
+Result<Owner> owner_of(Database& db, const SignIn& request, std::optional<Owner> known) {
+  if (!known) return make_owner(db, request);
+  Owner& owner = *known;
+  if (auto noted = note_profile(db, owner.identity, request.profile); !noted) return noted.error();
+  return std::move(owner);
+}
+
+/// The session that this nonce made before, where a reload may have it again; otherwise nonce_used.
+Result<SignedIn> made_before(Database& db, const SignIn& request, WallTime now) {
+  struct Use {
+    std::string sid;
+    WallTime at;
+  };
+  auto use = first(db.select("SELECT sid, used_at FROM used_nonces WHERE nonce = ?", request.nonce),
+                   [](const Query& row) { return Use{.sid = row.text(0), .at = row.time(1)}; });
+  if (!use) return use.error();
+  // A clock that was set back must not make the window longer than it is.
+  const auto ago = use->has_value() ? now - (*use)->at : WallTime::duration::max();
+  if (request.reload_window <= Duration::zero() || ago > request.reload_window || -ago > request.reload_window) {
+    return fail(Errc::nonce_used);
+  }
+  auto view = session(db, (*use)->sid);
+  if (!view && view.error().code == Errc::session_unknown) return fail(Errc::nonce_used);
+  if (!view) return view.error();
+  const bool stands = !view->session.ended_at.has_value() && view->session.expires_at > now && !view->user.blocked;
+  const bool same = view->kind == request.kind && view->subject == request.subject &&
+                    store::same_address_prefix(view->session.ip, request.session.ip);
+  if (!stands || !same) return fail(Errc::nonce_used);
+  return SignedIn{.user = std::move(view->user),
+                  .session = std::move(view->session),
+                  .repeated = true,
+                  .profile = std::move(view->profile)};
+}
+
+/// False: it had been used.
+Result<bool> use_nonce(Database& db, const std::string& nonce, WallTime expires, WallTime now) {
+  auto used =
+      db.run("INSERT INTO used_nonces (nonce, expires, used_at) VALUES (?, ?, ?) ON CONFLICT (nonce) DO NOTHING", nonce,
+             expires, now);
+  if (!used) return used.error();
+  return *used == 1;
 }
 
 Result<void> insert_session(Database& db, const store::SessionRow& s, const std::string& secret_hash, WallTime now) {
@@ -80,26 +125,43 @@ Result<void> insert_session(Database& db, const store::SessionRow& s, const std:
 
 }  // namespace
 
+Result<void> consume(Database& db, const std::string& nonce, WallTime expires, WallTime now) {
+  auto fresh = use_nonce(db, nonce, expires, now);
+  if (!fresh) return fresh.error();
+  return *fresh ? Result<void>{} : fail(Errc::nonce_used);
+}
+
 Result<SignedIn> sign_in(Database& db, const SignIn& request, WallTime now) {
-  auto consumed = db.run("INSERT INTO used_nonces (nonce, expires) VALUES (?, ?) ON CONFLICT (nonce) DO NOTHING",
-                         request.nonce, request.nonce_expires);
-  if (!consumed) return consumed.error();
-  if (*consumed == 0) return fail(Errc::nonce_used);
-
-  auto known = owner_of(db, request);
+  auto known = known_owner(db, request);
   if (!known) return known.error();
-  const bool created = !known->has_value();
-  Result<Owner> owner = created ? make_owner(db, request) : Result<Owner>(std::move(**known));
+  if (auto admitted = admit(request, *known); !admitted) {
+    // Refused before anything is written, so that its group need not run again; a nonce that was used says so first.
+    auto used = first(db.select("SELECT sid FROM used_nonces WHERE nonce = ?", request.nonce), text_from);
+    if (!used) return used.error();
+    return used->has_value() ? made_before(db, request, now) : Result<SignedIn>(admitted.error());
+  }
+  if (!request.nonce.empty()) {
+    auto fresh = use_nonce(db, request.nonce, request.nonce_expires, now);
+    if (!fresh) return fresh.error();
+    if (!*fresh) return made_before(db, request, now);
+  }
+  auto owner = owner_of(db, request, std::move(*known));
   if (!owner) return owner.error();
-  if (owner->user.blocked) return fail(Errc::user_blocked);
 
-  SignedIn done{.user = std::move(owner->user), .session = request.session, .created = created, .ended = {}};
+  SignedIn done{.user = std::move(owner->user),
+                .session = request.session,
+                .created = owner->created,
+                .profile = std::move(owner->identity.profile)};
   done.session.sid = request.sid_for(done.user.id);
   done.session.user_id = done.user.id;
-  done.session.identity_id = std::move(owner->identity_id);
+  done.session.identity_id = std::move(owner->identity.id);
   done.session.ended_at.reset();
   done.session.end_reason.reset();
   if (auto made = insert_session(db, done.session, request.secret_hash, now); !made) return made.error();
+  if (!request.nonce.empty() && request.reload_window > Duration::zero()) {
+    auto noted = db.run("UPDATE used_nonces SET sid = ? WHERE nonce = ?", done.session.sid, request.nonce);
+    if (!noted) return noted.error();
+  }
   if (request.sessions_max == 0) return done;
   auto ended = end_over_limit(db, done.user.id, request.sessions_max, now, done.session.ip);
   if (!ended) return ended.error();

@@ -57,13 +57,9 @@ class SqlitePlace final : public store::StorePlace {
     }
     return std::move(*opened);
   }
-  void block_user(const std::string& user_id) override {
-    Database db = look_into(folder_.database());
-    EXPECT_EQ(db.run("UPDATE users SET blocked = 1 WHERE id = ?", user_id), 1U);
-  }
   std::vector<store::AuditRow> audit_rows() override {
     Database db = look_into(folder_.database());
-    Query query = db.select("SELECT at, kind, user_id, sid, ip, code, detail, count FROM audit ORDER BY id");
+    Query query = db.select("SELECT at, kind, user_id, sid, ip, code, detail, count, id FROM audit ORDER BY id");
     std::vector<store::AuditRow> rows;
     while (query.next().value_or(false)) {
       rows.push_back({.at = query.time(0),
@@ -73,7 +69,8 @@ class SqlitePlace final : public store::StorePlace {
                       .ip = query.text(4),
                       .code = query.text(5),
                       .detail = query.text(6),
-                      .count = query.count(7)});
+                      .count = query.count(7),
+                      .seq = query.count(8)});
     }
     return rows;
   }

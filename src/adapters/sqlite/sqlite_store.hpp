@@ -1,7 +1,7 @@
 // store::Store on one SQLite file: the embedded default.
 //
-// Place: made at start-up, behind store::Store. Threads: one writes, one reads, each with its own connection and
-// bounded queue; callers are loops, and every answer is posted to the loop that awaited it.
+// Place: made at start-up, behind store::Store. Threads: one writes, one reads, one copies (backups), each with its own
+// connection and bounded queue; callers are loops, and every answer is posted to the loop that awaited it.
 // Durability: WAL with synchronous=FULL. Whatever is queued when the writer is free becomes one transaction (group
 // commit), each operation in a savepoint of its own; answers go out after COMMIT returned, so a read that follows an
 // answer sees it. Lifetime: stopped (or destroyed) before the loops that wait on it go away.
@@ -46,7 +46,8 @@ class SqliteStore final : public store::Store {
   static Result<std::unique_ptr<SqliteStore>> open(const std::string& path, const Options& options = {});
   ~SqliteStore() override;
 
-  /// Refuses new operations (`cancelled`), finishes the queued ones, joins the threads. May be called twice.
+  /// Refuses new operations (`cancelled`), finishes the queued ones, gives up a backup, joins the threads. May be
+  /// called twice.
   void stop();
   /// Any thread.
   Stats stats() const;
@@ -63,7 +64,28 @@ class SqliteStore final : public store::Store {
   Task<Result<std::vector<store::ControlRow>>> ended_since(WallTime since) override;
   Task<Result<void>> touch(std::vector<std::pair<std::string, WallTime>> seen) override;
   Task<Result<void>> audit(std::vector<store::AuditRow> rows) override;
-  Task<Result<std::uint64_t>> prune(WallTime now, WallTime audit_before) override;
+  /// In many small transactions. Of the sessions that expired, one call looks at 20,000 at most, and the next goes on.
+  Task<Result<std::uint64_t>> prune(WallTime now, WallTime audit_before, WallTime ended_before) override;
+  Task<Result<void>> consume(std::string nonce, WallTime expires) override;
+  Task<Result<store::Linked>> link(store::Link request) override;
+  Task<Result<store::Unlinked>> unlink(std::string user_id, std::string identity_id, WallTime at,
+                                       std::string ip) override;
+  Task<Result<store::UserView>> user(std::string user_id) override;
+  Task<Result<store::UserView>> user_of(std::string kind, std::string subject) override;
+  /// In transactions of 50, so that others come in between; a dry run is one.
+  Task<Result<std::vector<store::UserChanged>>> upsert_users(std::vector<store::UserChange> changes, WallTime at,
+                                                             bool dry_run) override;
+  Task<Result<store::Blocked>> block_user(std::string user_id, bool blocked, WallTime at, std::string ip,
+                                          std::string actor) override;
+  Task<Result<std::vector<store::SessionRow>>> delete_user(std::string user_id, WallTime at,
+                                                           std::string actor) override;
+  Task<Result<std::vector<store::UserView>>> users(std::string after, std::uint32_t limit) override;
+  Task<Result<std::vector<store::AuditRow>>> audit_log(store::AuditQuery query) override;
+  Task<Result<std::uint64_t>> position(std::string name) override;
+  Task<Result<void>> set_position(std::string name, std::uint64_t seq) override;
+  Task<Result<std::optional<WallTime>>> restored_at() override;
+  /// On a thread and a connection of its own; one at a time, one more waits, a third is `overloaded`.
+  Task<Result<void>> backup(std::string path) override;
   /// Goes through the writer: it answers only while transactions begin and end.
   Task<Result<void>> ping() override;
 

@@ -6,18 +6,9 @@
 #include <fstream>
 #include <future>
 
+#include "adapters/sqlite/operations.hpp"
 #include "adapters/sqlite/schema.hpp"
 #include "adapters/sqlite/sqlite_place.hpp"
-#include "store/contract_cases.hpp"
-#include "store/contract_renewal_cases.hpp"
-
-namespace gatecast::store {
-INSTANTIATE_TEST_SUITE_P(Sqlite, StoreContract,
-                         ::testing::Values(StoreKind{
-                             "sqlite",
-                             []() -> std::unique_ptr<StorePlace> { return std::make_unique<sqlite::SqlitePlace>(); }}),
-                         [](const auto& kind) { return std::string(kind.param.name); });
-}  // namespace gatecast::store
 
 namespace gatecast::sqlite {
 namespace {
@@ -180,8 +171,8 @@ TEST_F(SqliteStoreTest, ANewerSchemaIsRefusedByName) {
   }
   const Error refused = refused_open();
   EXPECT_EQ(refused.code, Errc::store_failed);
-  EXPECT_NE(refused.detail.find("schema version 3"), std::string::npos) << refused.detail;
-  EXPECT_NE(refused.detail.find("up to 2"), std::string::npos) << refused.detail;
+  EXPECT_NE(refused.detail.find("schema version 4"), std::string::npos) << refused.detail;
+  EXPECT_NE(refused.detail.find("up to 3"), std::string::npos) << refused.detail;
 }
 
 TEST_F(SqliteStoreTest, AnotherProgramsDatabaseIsLeftAlone) {
@@ -240,6 +231,31 @@ TEST_F(SqliteStoreTest, SessionsFromBeforeRenewalLiveOnAndCannotRenew) {
       .sid = "sid", .secret_hash = "", .decide = [](const auto&, WallTime) { return store::RotationDecision{}; }};
   EXPECT_EQ(loop_.run(store->renew(request)).error().code, Errc::refresh_invalid);
   EXPECT_EQ(loop_.run(store->end_sessions("u", "", Errc::signed_out, from_unix_ms(6000), ""))->size(), 1U);
+}
+
+TEST_F(SqliteStoreTest, ADeletionForgetsWhatWasWrittenWhileTheLogWasRead) {
+  auto store = open();
+  ASSERT_TRUE(loop_.run(store->sign_in(make_sign_in("wallet", "a"))));
+  ASSERT_TRUE(loop_.run(store->sign_in(make_sign_in("other", "b"))));
+  const auto rows = *loop_.run(store->audit_log({}));
+  store.reset();
+  Database db = look_into(folder_.database());
+  // As if the reading had come to the first row, and the second came after it.
+  ASSERT_TRUE(delete_user(db, "user-a", rows[0].seq, store::kContractStart, "").has_value());
+  EXPECT_EQ(first_value(db, "SELECT group_concat(ip, '|') FROM audit WHERE user_id = 'user-a' AND kind <> 'operator'"),
+            "192.0.2.1||");
+  EXPECT_EQ(first_value(db, "SELECT count(*) FROM audit WHERE user_id = 'user-b' AND ip <> ''"), "2");
+}
+
+TEST_F(SqliteStoreTest, AUserIsDeletedWithoutReadingWholeTables) {
+  open();
+  Database db = look_into(folder_.database());
+  for (const char* sql : {"SELECT 1 FROM sessions WHERE user_id = 'u'", "SELECT 1 FROM identities WHERE user_id = 'u'",
+                          "SELECT 1 FROM users WHERE referrer = 'u'"}) {
+    Query plan = db.select(std::string("EXPLAIN QUERY PLAN ") + sql);
+    ASSERT_TRUE(plan.next().value_or(false));
+    EXPECT_NE(plan.text(3).find("USING COVERING INDEX"), std::string::npos) << plan.text(3);
+  }
 }
 
 TEST_F(SqliteStoreTest, MigrationsRunOnceInOrderAndAllOrNone) {

@@ -1,0 +1,139 @@
+// What an application says of its users: made or changed, each in a savepoint of its own.
+#include "adapters/sqlite/columns.hpp"
+#include "adapters/sqlite/operations.hpp"
+
+namespace gatecast::sqlite {
+namespace {
+
+using store::UserChange;
+using store::UserChanged;
+using store::UserRow;
+
+bool is_refusal(Errc code) {
+  return code == Errc::identity_taken || code == Errc::ref_code_taken || code == Errc::identity_limit;
+}
+
+/// Takes over what is given and differs; its name goes into `names`.
+template <class T>
+void take(const std::optional<T>& given, T& member, std::string_view name, std::string& names) {
+  if (!given.has_value() || *given == member) return;
+  member = *given;
+  if (!names.empty()) names += ", ";
+  names += name;
+}
+
+/// The user as the change wants them, and the names of the members that differ.
+Result<std::string> apply(Database& db, const UserChange& change, UserRow& user) {
+  std::string names;
+  if (change.ref_code.has_value() && *change.ref_code != user.ref_code) {
+    auto owner = first(db.select("SELECT id FROM users WHERE ref_code = ?", *change.ref_code), text_from);
+    if (!owner) return owner.error();
+    if (owner->has_value() && **owner != user.id) return fail(Errc::ref_code_taken);
+  }
+  take(change.nickname, user.nickname, "nickname", names);
+  take(change.avatar, user.avatar, "avatar", names);
+  take(change.claims, user.claims, "claims", names);
+  take(change.ref_code, user.ref_code, "ref_code", names);
+  take(change.is_creator, user.is_creator, "is_creator", names);
+  take(change.is_verified, user.is_verified, "is_verified", names);
+  if (change.referrer.has_value() && !user.referrer.has_value() && *change.referrer != user.id) {
+    auto known = find_user(db, *change.referrer);
+    if (!known) return known.error();
+    if (known->has_value()) take(std::make_optional(change.referrer), user.referrer, "referrer", names);
+  }
+  return names;
+}
+
+Result<void> write(Database& db, const UserRow& user) {
+  auto written = db.run(
+      "UPDATE users SET nickname = ?, avatar = ?, claims = ?, ref_code = ?, is_creator = ?, is_verified = ?,"
+      " referrer = ? WHERE id = ?",
+      user.nickname, user.avatar, user.claims, user.ref_code, user.is_creator, user.is_verified, user.referrer,
+      user.id);
+  if (!written) return written.error();
+  return {};
+}
+
+/// Adds what is missing; true: any of them was.
+Result<bool> add_identities(Database& db, const UserChange& change, WallTime at) {
+  bool changed = false;
+  for (store::IdentityRow identity : change.identities) {
+    identity.user_id = change.id;
+    if (identity.created_at == WallTime{}) identity.created_at = at;
+    auto known = may_add(db, identity);
+    if (!known) return known.error();
+    if (!known->has_value()) {
+      auto added = add_identity(db, std::move(identity), {.at = at});
+      if (!added) return added.error();
+      changed = true;
+    } else if (identity.profile != "{}" && !identity.profile.empty() && identity.profile != (*known)->profile) {
+      // An application that knows nothing beside the subject leaves what a proof said.
+      if (auto noted = note_profile(db, **known, identity.profile); !noted) return noted.error();
+      changed = true;
+    }
+  }
+  return changed;
+}
+
+Result<UserChanged> upsert(Database& db, const UserChange& change, WallTime at) {
+  auto known = find_user(db, change.id);
+  if (!known) return known.error();
+  UserChanged done{.ok = true, .created = !known->has_value()};
+  if (done.created) {
+    done.user.id = change.id;
+    done.user.ref_code = change.new_user.ref_code;
+    done.user.created_at = change.new_user.created_at;
+  } else {
+    done.user = std::move(**known);
+  }
+  auto names = apply(db, change, done.user);
+  if (!names) return names.error();
+  done.changed = done.created || !names->empty();
+  if (done.changed) {
+    Result<void> written = done.created ? insert_user(db, done.user) : write(db, done.user);
+    if (!written) return written.error();
+    auto noted = audit(db, {{.at = at,
+                             .kind = done.created ? "user_created" : "user_changed",
+                             .user_id = change.id,
+                             .detail = done.created ? "api" : *names}});
+    if (!noted) return noted.error();
+  }
+  auto added = add_identities(db, change, at);
+  if (!added) return added.error();
+  done.changed = done.changed || *added;
+  return done;
+}
+
+/// In a savepoint: what is refused is undone alone. Another failure undoes the whole operation.
+Result<UserChanged> upsert_alone(Database& db, const UserChange& change, WallTime at) {
+  if (auto saved = db.run("SAVEPOINT user_change"); !saved) return saved.error();
+  Result<UserChanged> done = upsert(db, change, at);
+  if (!done) {
+    if (!is_refusal(done.error().code)) return done;
+    if (auto undone = db.run("ROLLBACK TO user_change"); !undone) return undone.error();
+    done = UserChanged{.refused = done.error().code, .ok = false, .user = {.id = change.id}};
+  }
+  if (auto released = db.run("RELEASE user_change"); !released) return released.error();
+  return done;
+}
+
+}  // namespace
+
+Result<std::vector<UserChanged>> upsert_users(Database& db, std::span<const UserChange> changes, WallTime at,
+                                              bool dry_run) {
+  if (auto saved = db.run("SAVEPOINT dry_run"); !saved) return saved.error();
+  std::vector<UserChanged> done;
+  done.reserve(changes.size());
+  for (const UserChange& change : changes) {
+    auto one = upsert_alone(db, change, at);
+    if (!one) return one.error();
+    done.push_back(std::move(*one));
+  }
+  if (dry_run) {
+    if (auto undone = db.run("ROLLBACK TO dry_run"); !undone) return undone.error();
+  }
+  if (auto released = db.run("RELEASE dry_run"); !released) return released.error();
+  return done;
+}
+
+}  // namespace gatecast::sqlite

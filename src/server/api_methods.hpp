@@ -1,0 +1,74 @@
+// The methods of the server API, by file: api_publish.cpp, api_connections.cpp, api_users.cpp, api_sessions.cpp,
+// api_tokens.cpp, api_events.cpp, api_doctor.cpp; the table that names them is api_methods.cpp.
+//
+// Place: between the ways in – POST /api/<method>, POST /api, the control socket – and what they ask for; every way in
+// goes through `run_api`, so that scopes, idempotency keys and the audit hold for all. Threads: the caller's shard.
+// Lifetime: call and params outlive the task. Errors: codes of the registry; api_scope, method_not_found,
+// idempotency_conflict, idempotency_busy before the method is run.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "server/json_in.hpp"
+#include "server/services.hpp"
+#include "server/worker.hpp"
+
+namespace gatecast::server {
+
+/// Who calls, and through which shard.
+struct ApiCall {
+  Worker& worker;
+  const ApiKey* key = nullptr;  // null: an operator at the control socket, who may do everything
+  std::string actor;            // "key:NAME" or "operator:UID": what the audit keeps
+  std::string ip{};             // empty for an operator
+  std::string user_agent{};
+
+  Services& services() const { return worker.services(); }
+  bool allows(std::string_view scope) const;
+};
+
+using Answer = Result<std::string>;  // the result's JSON
+using ApiMethod = Task<Answer> (*)(ApiCall&, const JsonIn&);
+
+struct ApiEntry {
+  std::string_view name;
+  std::string_view scope;
+  ApiMethod method;
+  bool writes = false;  // has an effect: idempotency keys count
+};
+
+/// Scope of what only an operator at the control socket may do; no key has it.
+inline constexpr std::string_view kOperatorScope = "operator";
+inline constexpr std::size_t kIdempotencyKeyMax = 128;
+
+/// Errors: method_not_found, api_scope.
+Result<const ApiEntry*> find_api_method(const ApiCall& call, std::string_view name);
+/// Runs the method once for an idempotency key (of the header, or member `idempotency_key`).
+Task<Answer> run_api(ApiCall& call, const ApiEntry& entry, std::string_view params, std::string_view idempotency_key);
+/// `{"result":…}` or `{"error":{code, message, name}}`; counts a refusal.
+std::string answer_json(const Answer& answer);
+/// Notes in the audit log who had what done; a method whose store operation does not do so itself calls it.
+Task<void> audit_call(const ApiCall& call, std::string_view method, std::string user_id, std::string sid,
+                      std::string what);
+
+Task<Answer> api_publish(ApiCall& call, const JsonIn& params);
+Task<Answer> api_broadcast(ApiCall& call, const JsonIn& params);
+Task<Answer> api_disconnect(ApiCall& call, const JsonIn& params);
+Task<Answer> api_info(ApiCall& call, const JsonIn& params);
+Task<Answer> api_user_upsert(ApiCall& call, const JsonIn& params);
+Task<Answer> api_user_get(ApiCall& call, const JsonIn& params);
+Task<Answer> api_user_list(ApiCall& call, const JsonIn& params);
+Task<Answer> api_user_block(ApiCall& call, const JsonIn& params);
+Task<Answer> api_user_unblock(ApiCall& call, const JsonIn& params);
+Task<Answer> api_user_delete(ApiCall& call, const JsonIn& params);
+Task<Answer> api_user_export(ApiCall& call, const JsonIn& params);
+Task<Answer> api_sessions(ApiCall& call, const JsonIn& params);
+Task<Answer> api_session_end(ApiCall& call, const JsonIn& params);
+Task<Answer> api_token_mint(ApiCall& call, const JsonIn& params);
+Task<Answer> api_events(ApiCall& call, const JsonIn& params);
+Task<Answer> api_token_doctor(ApiCall& call, const JsonIn& params);
+Task<Answer> api_audit(ApiCall& call, const JsonIn& params);
+Task<Answer> api_backup(ApiCall& call, const JsonIn& params);
+
+}  // namespace gatecast::server
