@@ -3,10 +3,10 @@
 //   bench_auth_floor DATABASE    prints its port; serves until stdin ends. A byte on stdin: so many requests a
 //   transaction
 //
-// One thread. A turn takes every request that is there, verifies a signature for each sign-in and the macs, writes all
-// rows in one
-// transaction with a flush (synchronous=FULL), signs a token of the server's size for each, and answers with as many
-// bytes as the server does. Nothing is parsed, looked up or checked. Tables and row sizes are the server's.
+// One thread. A turn takes every request that is there, verifies a signature for each sign-in and the macs, reads what
+// no one can do without – whose the wallet is; the session, its user and identity –, writes all rows in one transaction
+// with a flush (synchronous=FULL), signs a token of the server's size for each, and answers with as many bytes as the
+// server does. Nothing is parsed or checked. Tables and row sizes are the server's.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -55,6 +55,10 @@ constexpr const char* kSignIn[] = {
     "INSERT INTO sessions VALUES (?3, ?1, ?4, '127.0.0.1', ?2, ?2, ?2, 1, ?5, ?2, '127.0.0.1')",
     "INSERT INTO audit (at, kind, user_id, sid, ip) VALUES (?2, 'signin', ?1, ?3, '127.0.0.1')",
 };
+constexpr const char* kKnown = "SELECT user_id FROM identities WHERE kind = 'solana' AND subject = ?1";
+constexpr const char* kFind =
+    "SELECT s.gen, s.secret_hash, s.rotated_at, s.expires_at, u.ref_code, i.subject FROM sessions s"
+    " JOIN users u ON u.id = s.user_id LEFT JOIN identities i ON i.id = s.identity_id WHERE s.sid = ?1";
 constexpr const char* kRenew =
     "UPDATE sessions SET gen = gen + 1, rotated_at = ?2, expires_at = ?2, renewed_ip = '127.0.0.1' WHERE sid = ?1";
 
@@ -82,26 +86,39 @@ class Rows {
     run(kSchema);
     for (const char* sql : kSignIn) sign_in_.push_back(prepared(sql));
     renew_ = prepared(kRenew);
+    known_ = prepared(kKnown);
+    find_ = prepared(kFind);
   }
   void run(const char* sql) { check(sqlite3_exec(db_, sql, nullptr, nullptr, nullptr) == SQLITE_OK, sql); }
 
   void sign_in() {
     const std::string user = random_text(20), identity = random_text(20), sid = random_text(38);
+    const std::string address = random_text(44);
+    read(known_, address, false);
     step(sign_in_[0], {random_text(43)});
     step(sign_in_[1], {user, random_text(8)});
-    step(sign_in_[2], {user, identity, random_text(44)});
+    step(sign_in_[2], {user, identity, address});
     step(sign_in_[3], {user, sid, identity, random_text(32)});
     step(sign_in_[4], {user, sid});
     sids_.push_back(sid);
   }
   /// The session that has waited longest, as the clients do it.
-  void renew() { step(renew_, {sids_[turn_++ % sids_.size()]}); }
+  void renew() {
+    const std::string& sid = sids_[turn_++ % sids_.size()];
+    read(find_, sid, true);
+    step(renew_, {sid});
+  }
 
  private:
   sqlite3_stmt* prepared(const char* sql) {
     sqlite3_stmt* statement = nullptr;
     check(sqlite3_prepare_v3(db_, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, nullptr) == SQLITE_OK, sql);
     return statement;
+  }
+  void read(sqlite3_stmt* statement, const std::string& key, bool there) {
+    sqlite3_bind_text(statement, 1, key.data(), static_cast<int>(key.size()), SQLITE_STATIC);
+    check(sqlite3_step(statement) == (there ? SQLITE_ROW : SQLITE_DONE), "read");
+    sqlite3_reset(statement);
   }
   /// Texts for ?1, ?3, ?4 …; ?2 is the time.
   void step(sqlite3_stmt* statement, const std::vector<std::string>& texts) {
@@ -118,6 +135,8 @@ class Rows {
   sqlite3* db_ = nullptr;
   std::vector<sqlite3_stmt*> sign_in_;
   sqlite3_stmt* renew_ = nullptr;
+  sqlite3_stmt* known_ = nullptr;
+  sqlite3_stmt* find_ = nullptr;
   std::vector<std::string> sids_;
   std::size_t turn_ = 0;
 };

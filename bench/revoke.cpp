@@ -3,7 +3,7 @@
 // First 5,001 sockets of 1,667 sessions, three each: sessions end one after another by log-out, and the time counts
 // from the call's answer – the commit has returned – to the last of the three close frames read by the client. Commands
 // sent after the answer must get none. Then one user with 5,000 sockets: how long until all are muted (by the server's
-// clock, revocation_muted_seconds), and until every socket has read its close frame, beside a bare server that sends
+// clock, revocation_seconds), and until every socket has read its close frame, beside a bare server that sends
 // 5,000 close frames and closes, told by one byte. A publication made after the answer must reach nobody.
 #include <sys/resource.h>
 
@@ -111,14 +111,14 @@ Closing all_of_one(ServerProcess& server, std::size_t sockets) {
   Publisher publisher(server, kChannel);
   publisher.publish(1, 102, now_ns());
   while (load.received() < sockets) load.poll(10);
-  const double muted = server.metric("gatecast_revocation_muted_seconds_sum");
+  const double muted = server.metric("gatecast_revocation_seconds_sum");
   const double cpu = cpu_ms(server.process());
   Call call;
   end_session(server, token[0], load, sockets, call, [&] { publisher.publish(1, 102, now_ns()); });
   std::int64_t last = 0;
   for (std::size_t i = 0; i < sockets; ++i) last = std::max(last, load.closed_at_ns(i));
   if (load.received() != sockets) die("something was delivered after the session's end");
-  return {.muted_ms = (server.metric("gatecast_revocation_muted_seconds_sum") - muted) * 1e3,
+  return {.muted_ms = (server.metric("gatecast_revocation_seconds_sum") - muted) * 1e3,
           .closed_ms = ms(last - call.sent_ns),
           .cpu_ms = cpu_ms(server.process()) - cpu};
 }

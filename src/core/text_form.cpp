@@ -42,19 +42,24 @@ std::uint8_t byte_at(std::string_view bytes, std::size_t i) { return static_cast
 
 // Writes the characters of RFC 4648 without padding.
 std::string encode_64(std::string_view bytes, std::string_view alphabet) {
-  std::string out;
-  out.reserve((bytes.size() + 2) / 3 * 4);
-  std::uint32_t bits = 0;
-  int held = 0;
-  for (std::size_t i = 0; i < bytes.size(); ++i) {
-    bits = (bits << 8) | byte_at(bytes, i);
-    held += 8;
-    while (held >= 6) {
-      held -= 6;
-      out.push_back(alphabet[(bits >> held) & 63]);
-    }
+  std::string out((bytes.size() * 4 + 2) / 3, '\0');
+  char* to = out.data();
+  std::size_t i = 0;
+  for (; i + 3 <= bytes.size(); i += 3) {
+    const std::uint32_t bits =
+        std::uint32_t{byte_at(bytes, i)} << 16 | std::uint32_t{byte_at(bytes, i + 1)} << 8 | byte_at(bytes, i + 2);
+    *to++ = alphabet[bits >> 18];
+    *to++ = alphabet[bits >> 12 & 63];
+    *to++ = alphabet[bits >> 6 & 63];
+    *to++ = alphabet[bits & 63];
   }
-  if (held > 0) out.push_back(alphabet[(bits << (6 - held)) & 63]);
+  if (i == bytes.size()) return out;
+  const bool two = i + 2 == bytes.size();
+  const std::uint32_t bits =
+      std::uint32_t{byte_at(bytes, i)} << 16 | (two ? std::uint32_t{byte_at(bytes, i + 1)} << 8 : 0);
+  *to++ = alphabet[bits >> 18];
+  *to++ = alphabet[bits >> 12 & 63];
+  if (two) *to++ = alphabet[bits >> 6 & 63];
   return out;
 }
 

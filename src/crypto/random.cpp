@@ -2,20 +2,52 @@
 
 #include <sodium.h>
 
+#include <array>
+#include <cstring>
+
 #include "core/text_form.hpp"
 #include "crypto/sodium_ready.hpp"
 
 namespace gatecast::crypto {
 
+namespace {
+
+/// What the system gave a thread and has not been handed out: a system call each for the few bytes of an id would cost
+/// more than making the id. Bytes are wiped as they go out, so none is given twice and none stays behind.
+class Pool {
+ public:
+  void take(std::span<std::uint8_t> out) {
+    if (out.size() > left_) {
+      randombytes_buf(bytes_.data(), bytes_.size());
+      left_ = bytes_.size();
+    }
+    std::uint8_t* from = bytes_.data() + (bytes_.size() - left_);
+    std::memcpy(out.data(), from, out.size());
+    sodium_memzero(from, out.size());
+    left_ -= out.size();
+  }
+  ~Pool() { sodium_memzero(bytes_.data(), bytes_.size()); }
+
+  static constexpr std::size_t kBytes = 512;
+
+ private:
+  std::array<std::uint8_t, kBytes> bytes_{};
+  std::size_t left_ = 0;
+};
+
+}  // namespace
+
 void random_fill(std::span<std::uint8_t> out) {
   sodium_ready();
-  randombytes_buf(out.data(), out.size());
+  static thread_local Pool pool;
+  // Keys and what is long come from the system directly.
+  if (out.size() > 64) return randombytes_buf(out.data(), out.size());
+  pool.take(out);
 }
 
 std::string random_bytes(std::size_t count) {
-  sodium_ready();
   std::string out(count, '\0');
-  randombytes_buf(out.data(), out.size());
+  random_fill({reinterpret_cast<std::uint8_t*>(out.data()), out.size()});
   return out;
 }
 

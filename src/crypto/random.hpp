@@ -1,6 +1,7 @@
 // Randomness from the operating system, for keys, nonces and ids alike.
 //
-// Threads: any. Errors: none; a system without randomness aborts the process, for nothing it signs would be safe.
+// Threads: any; each keeps up to 512 bytes that the system gave it. The process must not fork and go on with both sides:
+// they would share them. Errors: none; a system without randomness aborts the process, for nothing it signs would be safe.
 #pragma once
 
 #include <cstddef>

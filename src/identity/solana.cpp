@@ -106,10 +106,15 @@ Result<void> check_fields(const SolanaMessage& message, const SolanaEnvelope& en
 }
 
 Result<SolanaEnvelope> verify_with(std::string_view key, const SolanaProof& proof) {
-  Result<std::string> signature = solana_signature(proof.signature);
-  if (!signature) return std::move(signature.error());
-  return proof.signed_message.empty() ? verify_text(proof.message, key, *signature)
-                                      : verify_bytes(proof.signed_message, key, *signature);
+  const Result<std::vector<std::string>> signatures = solana_signatures(proof.signature);
+  if (!signatures) return signatures.error();
+  Result<SolanaEnvelope> envelope = Errc::signature_invalid;
+  for (const std::string& signature : *signatures) {
+    envelope = proof.signed_message.empty() ? verify_text(proof.message, key, signature)
+                                            : verify_bytes(proof.signed_message, key, signature);
+    if (envelope) break;
+  }
+  return envelope;
 }
 
 }  // namespace

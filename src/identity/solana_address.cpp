@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/text_form.hpp"
 #include "crypto/ed25519.hpp"
 
@@ -10,6 +12,7 @@ namespace {
 
 constexpr std::size_t kMinAddressChars = 32;
 constexpr std::size_t kMaxAddressChars = 44;
+constexpr std::size_t kUnpaddedChars = 86;  // of 64 bytes in base64
 constexpr std::string_view kBase58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
 
 }  // namespace
@@ -32,14 +35,18 @@ Result<std::string> solana_public_key(std::string_view address) {
   return key;
 }
 
-// No text is tried in two forms that could both be meant: padded base64 has '=', which the others lack; 86 characters
-// are base64url, and base58 only of a signature that starts with a zero byte.
-Result<std::string> solana_signature(std::string_view text) {
-  for (const auto decode : {base64_decode, base64url_decode, base58_decode}) {
-    std::optional<std::string> bytes = decode(text);
-    if (bytes && bytes->size() == kSignatureBytes) return *std::move(bytes);
-  }
-  return fail(Errc::signature_malformed, fmt::format("{} characters", text.size()));
+Result<std::vector<std::string>> solana_signatures(std::string_view text) {
+  std::vector<std::string> found;
+  const auto take = [&found](std::optional<std::string> bytes) {
+    if (!bytes || bytes->size() != kSignatureBytes) return;
+    if (std::find(found.begin(), found.end(), *bytes) == found.end()) found.push_back(*std::move(bytes));
+  };
+  take(base64_decode(text));
+  if (text.size() == kUnpaddedChars) take(base64_decode(std::string(text) + "=="));
+  take(base64url_decode(text));
+  take(base58_decode(text));
+  if (found.empty()) return fail(Errc::signature_malformed, fmt::format("{} characters", text.size()));
+  return found;
 }
 
 }  // namespace gatecast::identity

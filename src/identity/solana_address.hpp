@@ -7,6 +7,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/result.hpp"
 
@@ -26,8 +27,9 @@ Result<std::string> solana_key_bytes(std::string_view address);
 /// or one of small order, under which a signature proves nothing.
 Result<std::string> solana_public_key(std::string_view address);
 
-/// The 64 bytes of a signature given as base64 (padded), base64url (not padded) or base58; anything else, also a text
-/// with stray bits, is signature_malformed. Wallets and SDKs differ in which of the three they hand out.
-Result<std::string> solana_signature(std::string_view text);
+/// The 64 bytes of a signature given as base64 (padded or not), base64url (not padded) or base58: wallets and SDKs
+/// differ in which they hand out. A few texts – one in a quarter of a million – are good as base58 and as base64, so
+/// there may be two: whichever verifies was meant. Anything else, also a text with stray bits, is signature_malformed.
+Result<std::vector<std::string>> solana_signatures(std::string_view text);
 
 }  // namespace gatecast::identity

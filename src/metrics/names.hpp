@@ -35,10 +35,10 @@ inline constexpr Family kFamilies[] = {
     {"connections_refused_total", Type::counter, "Client connections refused at the socket.", Domain::code},
     {"connects_total", Type::counter, "Connect commands answered.", Domain::outcome},
     {"disconnects_total", Type::counter, "Connections closed, by close code.", Domain::code},
-    {"revocation_closed_seconds", Type::histogram, "From the end of a session to its connections closed.", Domain::none,
-     Domain::none, Buckets::seconds},
-    {"revocation_muted_seconds", Type::histogram,
+    {"revocation_seconds", Type::histogram,
      "From the end of a session to its connections muted: nothing taken, nothing delivered.", Domain::none,
+     Domain::none, Buckets::seconds},
+    {"revocation_closed_seconds", Type::histogram, "From the end of a session to its connections closed.", Domain::none,
      Domain::none, Buckets::seconds},
     {"slow_consumers_total", Type::counter, "Connections closed because their queue was full."},
     // messages
@@ -64,8 +64,6 @@ inline constexpr Family kFamilies[] = {
     {"renewals_total", Type::counter, "Renewals of access tokens answered.", Domain::renewal, Domain::variant},
     {"tickets_total", Type::counter, "Tickets that came with a connect command.", Domain::outcome},
     {"auth_failures_total", Type::counter, "Sign-ins and tokens refused, by code.", Domain::code},
-    {"revocation_seconds", Type::histogram, "From the end of a session to its index entry on this node.", Domain::none,
-     Domain::none, Buckets::seconds},
     // webhooks
     {"webhook_deliveries_total", Type::counter, "Batches of events sent to webhooks.", Domain::outcome},
     {"webhook_lag_seconds", Type::gauge, "How long the oldest event that a webhook has not taken has waited."},

@@ -129,7 +129,7 @@ std::size_t Worker::end_session(std::string_view user_id, std::string_view sid, 
   for (auto* connection : meant) connection->mute_ended();
   if (!meant.empty()) {
     const Duration took = services_.clock.steady() - since;
-    metrics::observe<"revocation_muted_seconds">(std::chrono::duration<double>(took).count());
+    metrics::observe<"revocation_seconds">(std::chrono::duration<double>(took).count());
   }
   for (auto* connection : meant) connection->close_ended(reason);
   if (!meant.empty()) endings_.push_back(since);

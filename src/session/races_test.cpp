@@ -37,7 +37,7 @@ class RacesTest : public SessionsTest {
     }
     return all;
   }
-  /// Renews and signs in by turns, on a thread and loop of its own.
+  /// Renews, signs in and mints by turns, on a thread and loop of its own.
   void race(Racer& racer) {
     ManualLoop loop(clock_);
     const auto keep = [&racer](Result<Tokens> done) {
@@ -46,6 +46,8 @@ class RacesTest : public SessionsTest {
     for (int i = 0; i < kEach; ++i) {
       keep(loop.run(sessions_->renew(racer.renewing[static_cast<std::size_t>(i)].refresh, kClient)));
       keep(loop.run(sessions_->sign_in_wallet(racer.proofs[static_cast<std::size_t>(i)], kClient)));
+      // A back end that mints for the same user.
+      keep(loop.run(sessions_->start(racer.renewing.front().user.id, false, kClient)));
     }
   }
   void race_against(std::vector<Racer>& all, const std::function<void()>& ending) {
@@ -68,7 +70,7 @@ class RacesTest : public SessionsTest {
   }
 };
 
-TEST_F(RacesTest, EndingAllWinsAgainstRenewalsAndSignIns) {
+TEST_F(RacesTest, EndingAllWinsAgainstRenewalsSignInsAndMints) {
   let_go(std::move(sessions_));
   SessionOptions options = default_options();
   options.per_user = 0;

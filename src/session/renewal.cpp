@@ -122,9 +122,7 @@ void Sessions::spread(const store::SessionRow& ended, SteadyTime committed) {
   if (learn(ending, ended.ended_at.value_or(clock_.wall())) != RevocationIndex::Added::added) return;
   tell(ending);
   GATECAST_FAILPOINT("session.end_told");
-  const Duration took = clock_.steady() - committed;
-  stats_.revoked(took);
-  metrics::observe<"revocation_seconds">(std::chrono::duration<double>(took).count());
+  stats_.revoked(clock_.steady() - committed);
 }
 
 void Sessions::told(const std::vector<store::SessionRow>& ended) {

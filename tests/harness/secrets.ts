@@ -1,7 +1,7 @@
 // What the suite gave or got in confidence, and the search for it where it must not be: in what servers print, show
 // their operators, answer to refused calls, and write to the audit.
 import assert from 'node:assert/strict'
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 
@@ -51,6 +51,13 @@ export function leaksIn(text: string): string[] {
 
 export function assertNoSecrets(where: string, text: string): void {
   assert.deepEqual(leaksIn(text), [], `secrets in ${where}`)
+}
+
+/** The daily log files of a server, as text. */
+export function logText(dir: string): string {
+  const folder = path.join(dir, 'data/logs')
+  if (!existsSync(folder)) return ''
+  return readdirSync(folder).map((file) => readFileSync(path.join(folder, file), 'utf8')).join('\n')
 }
 
 /** The audit of a stopped server's database, as text. */

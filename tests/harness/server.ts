@@ -7,7 +7,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { onEnd, type Scope } from './scope.ts'
-import { assertNoSecrets, auditText, remember } from './secrets.ts'
+import { assertNoSecrets, auditText, logText, remember } from './secrets.ts'
 import { merged, toToml, type Table } from './toml.ts'
 import { until, within } from './until.ts'
 
@@ -152,6 +152,7 @@ export class Server {
     assertNoSecrets('the output', this.#output)
     assertNoSecrets('/stats or /metrics', shown)
     assertNoSecrets('the audit', auditText(this.dir))
+    assertNoSecrets('the log files', logText(this.dir))
   }
 
   /** What operators see of a server that runs. */
@@ -199,7 +200,7 @@ function baseConfig(dir: string, port: number, opsPort: number, apiKey: string):
     ],
     // Tests sign in many times from one address; the limits have tests of their own.
     limits: { rate_strict: 0, rate_liberal: 0, rate_connect: 0, drain_time: '2s' },
-    log: { level: 'debug', dir: '' },
+    log: { level: 'debug', dir: 'logs' },
   }
 }
 

@@ -42,7 +42,14 @@ bool only_undoes_its_statement(int code) {
 void Database::CloseDatabase::operator()(sqlite3* db) const { sqlite3_close_v2(db); }
 void Database::FinalizeStatement::operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
 
+/// Before SQLite's first use: it counts its memory under a lock that every allocation of every thread takes.
+void configure_sqlite() {
+  static const bool done = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0) == SQLITE_OK;
+  static_cast<void>(done);  // a program that used SQLite before merely counts on
+}
+
 Result<Database> Database::open(const std::string& path, const Options& options) {
+  configure_sqlite();
   if (!options.read_only) {
     if (auto made = make_private_file(path); !made) return made.error();
   }
@@ -128,7 +135,10 @@ Error Database::failure(std::string_view doing) {
 }
 
 Query::Query(Query&& other) noexcept
-    : db_(other.db_), statement_(std::exchange(other.statement_, nullptr)), parameter_(other.parameter_) {}
+    : db_(other.db_),
+      statement_(std::exchange(other.statement_, nullptr)),
+      texts_(other.texts_),
+      parameter_(other.parameter_) {}
 
 Query::~Query() {
   if (statement_ == nullptr) return;
@@ -142,7 +152,7 @@ void Query::bind(std::string_view value) {
   if (statement_ == nullptr) return;
   // A null pointer would bind NULL, and a view of nothing has one.
   sqlite3_bind_text64(statement_, ++parameter_, value.data() == nullptr ? "" : value.data(), value.size(),
-                      SQLITE_TRANSIENT, SQLITE_UTF8);
+                      texts_ == Texts::copied ? SQLITE_TRANSIENT : SQLITE_STATIC, SQLITE_UTF8);
 }
 void Query::bind(std::int64_t value) {
   if (statement_ != nullptr) sqlite3_bind_int64(statement_, ++parameter_, value);

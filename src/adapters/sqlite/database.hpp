@@ -28,12 +28,15 @@ class Database;
 /// A statement being run; gives it back to the cache, reset, when destroyed.
 class Query {
  public:
-  Query(Database& db, sqlite3_stmt* statement) : db_(&db), statement_(statement) {}
+  /// What text becomes when it is bound: copied, or only looked at until the query ends.
+  enum class Texts : std::uint8_t { copied, borrowed };
+
+  Query(Database& db, sqlite3_stmt* statement, Texts texts) : db_(&db), statement_(statement), texts_(texts) {}
   Query(Query&& other) noexcept;
   Query& operator=(Query&&) = delete;
   ~Query();
 
-  /// Values for the parameters in their order; text is copied.
+  /// Values for the parameters in their order.
   void bind(std::string_view value);
   void bind(std::int64_t value);
   void bind(WallTime value) { bind(unix_ms(value)); }
@@ -55,6 +58,7 @@ class Query {
  private:
   Database* db_;
   sqlite3_stmt* statement_;  // null: preparing failed, and next() says so
+  Texts texts_;
   int parameter_ = 0;
 };
 
@@ -72,14 +76,15 @@ class Database {
   /// A query with its parameters bound.
   template <class... A>
   Query select(std::string_view sql, const A&... values) {
-    Query query(*this, prepared(sql));
+    Query query(*this, prepared(sql), Query::Texts::copied);
     (query.bind(values), ...);
     return query;
   }
   /// Runs a statement to its end; gives the number of rows it changed.
   template <class... A>
   Result<std::uint64_t> run(std::string_view sql, const A&... values) {
-    Query query = select(sql, values...);
+    Query query(*this, prepared(sql), Query::Texts::borrowed);
+    (query.bind(values), ...);
     for (;;) {
       Result<bool> row = query.next();
       if (!row) return row.error();

@@ -15,7 +15,8 @@ using store::make_sign_in;
 /// What the store answered with success.
 struct Acknowledged {
   std::vector<std::string> sids;
-  std::string ended;  // sid
+  std::string ended;    // sid
+  std::string renewed;  // sid
   bool touched = false;
   bool upserted = false;
   bool linked = false;
@@ -58,6 +59,22 @@ class IoFaultTest : public ::testing::TestWithParam<Fault> {
     if (acknowledged_.blocked) EXPECT_TRUE(loop_.run(store.user("user-c"))->user.blocked);
   }
 
+  /// The session of "b", to its second generation, unless it is the one that was ended.
+  void renew(store::Store& store) {
+    const std::string sid = "sid-b/user-b";
+    const auto& sids = acknowledged_.sids;
+    if (std::find(sids.begin(), sids.end(), sid) == sids.end() || sids.front() == sid) return;
+    store::Renewal request{.sid = sid, .secret_hash = "secret of b", .ip = "192.0.2.5"};
+    request.decide = [](const store::RotationRow& row, WallTime) {
+      return store::RotationDecision{.kind = store::RotationDecision::Kind::rotate,
+                                     .gen = row.gen + 1,
+                                     .kept_gen = row.gen,
+                                     .expires_at = kContractStart + std::chrono::days(40)};
+    };
+    if (good(loop_.run(store.renew(std::move(request))))) acknowledged_.renewed = sid;
+    good(loop_.run(store.keep({{sid, 2}})));
+  }
+
   void use(store::Store& store) {
     for (const char* tag : {"a", "b", "c"}) sign_in(store, tag);
     for (const auto& sid : acknowledged_.sids) good(loop_.run(store.session(sid)));
@@ -66,6 +83,7 @@ class IoFaultTest : public ::testing::TestWithParam<Fault> {
       acknowledged_.touched = good(loop_.run(store.touch({{first, kContractStart + std::chrono::hours(1)}})));
       if (good(loop_.run(store.end_session(first, Errc::signed_out, kContractStart, "")))) acknowledged_.ended = first;
     }
+    renew(store);
     change_users(store);
     good(loop_.run(store.control_log(0, 10)));
     good(loop_.run(store.ended_since(kContractStart)));
@@ -106,6 +124,7 @@ class IoFaultTest : public ::testing::TestWithParam<Fault> {
         auto view = loop_.run((*store)->session(sid));
         ASSERT_TRUE(view.has_value()) << sid << " was acknowledged and is gone";
         if (sid == acknowledged_.ended) EXPECT_EQ(view->session.end_reason, Errc::signed_out);
+        if (sid == acknowledged_.renewed) EXPECT_EQ(view->session.gen, 2U);
       }
       if (acknowledged_.touched) {
         auto view = loop_.run((*store)->session(acknowledged_.sids.front()));
