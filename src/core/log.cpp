@@ -13,6 +13,7 @@ namespace gatecast::log {
 namespace {
 
 /// Bounds of the queue; a line more than either is dropped and counted.
+constexpr std::chrono::milliseconds kGather{20};
 constexpr std::size_t kMaxQueuedLines = 16384;
 constexpr std::size_t kMaxQueuedBytes = 8 * 1024 * 1024;
 
@@ -90,6 +91,8 @@ class Writer {
       {
         std::unique_lock lock(mutex_);
         arrived_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+        // What comes in a burst is written after it, not beside the work that it tells of.
+        arrived_.wait_for(lock, kGather, [this] { return stopping_ || queue_.size() >= kMaxQueuedLines / 2; });
         batch.swap(queue_);
         queued_bytes_ = 0;
         more = !stopping_;

@@ -130,10 +130,10 @@ std::size_t Hub::unread(const Client& client) const {
   return sum;
 }
 
-void Hub::send(Client& client, std::string_view frame) {
+void Hub::send(Client& client, Slice frame) {
   check_.assert_here();
   if (client.doomed_) return;
-  client.outbox_.put(whole(BlockRef::copy(frame)));
+  client.outbox_.put(std::move(frame));
   bound_queue(client);
   mark(client);
 }

@@ -104,7 +104,9 @@ class Hub {
   void tick();
 
   /// Queues one complete frame (a reply, a push, a control frame) for the client.
-  void send(Client& client, std::string_view frame);
+  void send(Client& client, std::string_view frame) { send(client, whole(BlockRef::copy(frame))); }
+  /// The same for one that several clients get.
+  void send(Client& client, Slice frame);
   /// The kernel takes bytes of this client again.
   void writable(Client& client);
 

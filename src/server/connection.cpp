@@ -150,6 +150,27 @@ void Connection::on_time() {
   bury();
 }
 
+// A user's ending closes thousands at once with the same bytes: those of the last closing are kept.
+hub::Slice Connection::closing_frames(std::uint16_t code, std::string_view reason, bool push) {
+  struct Last {
+    std::uint16_t code = 0;
+    bool push = false;
+    std::string reason;
+    hub::Slice frames;
+  };
+  static thread_local Last last;
+  if (last.code == code && last.push == push && last.reason == reason) return last.frames;
+  std::string frames;
+  if (push) {
+    std::string text;
+    protocol::append_disconnect_push(text, code, reason);
+    ws::append_frame(frames, ws::Opcode::text, text);
+  }
+  ws::append_close(frames, code, reason);
+  last = {code, push, std::string(reason), hub::whole(hub::BlockRef::copy(frames))};
+  return last.frames;
+}
+
 void Connection::begin_closing(std::uint16_t code, std::string_view reason, bool keep, bool push) {
   if (phase_ == Phase::closing || phase_ == Phase::buried) return;
   phase_ = Phase::closing;
@@ -157,15 +178,8 @@ void Connection::begin_closing(std::uint16_t code, std::string_view reason, bool
   worker_.hub().mute(*this, keep);
   leave_all_seats();
   if (!keep) worker_.hub().drop_queue(*this);
-  std::string frames;
-  if (push) {
-    std::string text;
-    protocol::append_disconnect_push(text, code, reason);
-    ws::append_frame(frames, ws::Opcode::text, text);
-    metrics::count<"messages_out_total">();
-  }
-  ws::append_close(frames, code, reason);
-  worker_.hub().send(*this, frames);
+  if (push) metrics::count<"messages_out_total">();
+  worker_.hub().send(*this, closing_frames(code, reason, push));
   pending_.reset();
   set_reading(true);
   deadline_in(kCloseWait);

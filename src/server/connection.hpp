@@ -135,6 +135,7 @@ class Connection final : public hub::Client, public net::Ready, public net::Time
   void arm();
   void send_text(std::string_view json, bool secret = true);
   void on_compressed(std::string_view payload);
+  static hub::Slice closing_frames(std::uint16_t code, std::string_view reason, bool push);
   void begin_closing(std::uint16_t code, std::string_view reason, bool keep, bool push);
   void note_end(Errc counted, std::uint16_t code, std::string_view reason);
 
