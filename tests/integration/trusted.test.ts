@@ -179,10 +179,44 @@ describe('one trusted issuer', () => {
     assert.equal((await get(server, '/api/v2/auth/check', other)).status, 200)
   })
 
+  test('one that names a user and a session of ours touches neither', async (t) => {
+    const ours = await signIn(server)
+    const local = await connected(t, server, ours.token)
+    const token = await signed({ ...claims, sub: ours.user.id, sid: ours.session.id, jti: 'spoof' })
+    const { socket, answer } = await connected(t, server, token)
+    assert.deepEqual(Object.keys(answer.connect.subs), [`#acme:${ours.user.id}`])
+    assert.equal((await get(server, '/api/v2/auth/session', token)).body.session.id, 'x:acme:spoof')
+    assertRefused(await post(server, '/api/v2/auth/logout', {}, token), 'session_foreign')
+    assert.deepEqual((await api(server, 'session_end', { session: 'x:acme:spoof' })).body, { result: { ended: 1 } })
+    assert.equal((await socket.close()).code, 4502)
+    // The local session and its socket live on.
+    assert.equal((await get(server, '/api/v2/auth/check', ours.token)).body.user.id, ours.user.id)
+    await api(server, 'publish', { channel: `#${ours.user.id}`, data: { still: 'here' } })
+    assert.deepEqual((await local.socket.message()).push.pub.data, { still: 'here' })
+  })
+
   test('a minute past its end it still counts', async () => {
     const token = await signed(claims, { exp: Math.floor(Date.now() / 1000) - 30 })
     assert.equal((await get(server, '/api/v2/auth/check', token)).status, 200)
   })
+})
+
+test('who holds the secret of our own HS256 key can sign, and still cannot invent a session', async (t) => {
+  const key = { kid: 'shared', algorithm: 'HS256', secret: secret.toString('base64'), secret_encoding: 'base64' }
+  const server = await startServer(t, { config: { token: { key: [key] } } })
+  const { token, session, user } = await signIn(server)
+  const claims = JSON.parse(Buffer.from(token.split('.')[1]!, 'base64url').toString()) as JWTPayload
+  const forge = (more: object) =>
+    new SignJWT({ ...claims, ...more }).setProtectedHeader({ alg: 'HS256', typ: 'at+jwt', kid: 'shared' }).sign(secret)
+  assert.equal((await get(server, '/api/v2/auth/check', await forge({}))).status, 200)
+  const invented = randomBytes(28).toString('base64url')
+  for (const more of [{ sid: invented }, { sid: invented, sub: 'admin' }, { sub: 'admin' }, { sid: session.id.slice(0, -1) }]) {
+    assertRefused(await get(server, '/api/v2/auth/check', await forge(more)), 'session_unknown')
+    const socket = await RawWebSocket.open(t, server.port)
+    socket.command({ id: 1, connect: { token: await forge(more) } })
+    assert.equal((await socket.close()).code, 3500)
+  }
+  assert.equal((await get(server, '/api/v2/auth/check', token)).body.user.id, user.id)
 })
 
 test('published keys are fetched when a token needs them, and again for a new kid', async (t) => {
