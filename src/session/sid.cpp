@@ -40,6 +40,8 @@ Result<SidKeys> SidKeys::make(const SessionKeyList& keys) {
 
 std::string SidKeys::issue(std::string_view user_id) const {
   std::string bytes = crypto::random_bytes(kSidRandomBytes);
+  // None begins with a hyphen, which a command line would take for an option.
+  while (base64url_encode(bytes).front() == '-') bytes = crypto::random_bytes(kSidRandomBytes);
   bytes += mac_of(keys_.front(), mac_input(bytes, user_id));
   return base64url_encode(bytes);
 }

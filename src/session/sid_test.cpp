@@ -31,6 +31,11 @@ TEST(Sid, IsMadeAsWritten) {
   EXPECT_EQ(bytes.substr(16), mac.substr(0, 12));
 }
 
+TEST(Sid, NoneBeginsLikeAnOption) {
+  const SidKeys keys = keys_of({{"1", kFirst}});
+  for (int i = 0; i < 2000; ++i) EXPECT_NE(keys.issue(kUser).front(), '-');
+}
+
 TEST(Sid, VerifiesForItsUserAlone) {
   const SidKeys keys = keys_of({{"1", kFirst}});
   const std::string sid = keys.issue(kUser);

@@ -8,12 +8,13 @@ import { api } from '../harness/api.ts'
 import { onEnd } from '../harness/scope.ts'
 import { startServer, type Server } from '../harness/server.ts'
 import { nowSeconds } from '../harness/token.ts'
+import { type Table } from '../harness/toml.ts'
 import { until, within } from '../harness/until.ts'
 import { signIn, type Tokens } from '../harness/wallet.ts'
 
 const kSecret = 'a secret that only this test has, 48 bytes long!'
 const kHistory = { history_size: 20, history_ttl: '5m' }
-const kNamespaces = [
+const kNamespaces: Table[] = [
   { name: 'plain', allow_subscribe_for_client: true },
   { name: 'log', allow_subscribe_for_client: true, allow_publish_for_client: true, allow_history_for_client: true, force_recovery: true, ...kHistory },
   { name: 'asked', allow_subscribe_for_client: true, allow_recovery: true, allow_positioning: true, ...kHistory },
