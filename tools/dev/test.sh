@@ -43,7 +43,7 @@ unit_tests() {
 node_tests() {
   local folder=$1 tree=$2 name=${3:-} code=0
   GATECAST_BIN="$ROOT/build/$tree/gatecast" GATECAST_FLAVOUR="$tree" GATECAST_BUILD="$ROOT/build" \
-    node --disable-warning=ExperimentalWarning --test --test-concurrency=2 --test-timeout=300000 \
+    node --disable-warning=ExperimentalWarning --test --test-concurrency=2 --test-timeout="${TEST_TIMEOUT_MS:-300000}" \
     --test-reporter=spec --test-reporter-destination=stdout \
     --test-reporter=tap --test-reporter-destination="$RESULTS/$folder.tap" \
     "tests/$folder/*${name}*.test.ts" || code=1
