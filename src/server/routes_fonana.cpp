@@ -74,18 +74,8 @@ Task<http::Response> fonana_signin(Exchange& exchange) {
                                                                       .signature = std::move(request->signature),
                                                                       .ref_code = std::move(request->ref_code)},
                                                                      exchange.client());
-  if (!tokens) {
-    metrics::count<"signins_total">(metrics::Outcome::refused);
-    metrics::count<"auth_failures_total">(tokens.error().code);
-    co_return failure(exchange, tokens.error());
-  }
-  metrics::count<"signins_total">(metrics::Outcome::ok);
-  exchange.honest = !tokens->created;
-  log::info("signin", {{"user", tokens->user.id},
-                       {"sid", tokens->session.sid},
-                       {"how", tokens->session.how},
-                       {"ip", exchange.ip},
-                       {"request", exchange.request_id}});
+  note_signin(exchange, tokens);
+  if (!tokens) co_return failure(exchange, tokens.error());
   JsonOut out;
   out.boolean("success", true).text("token", tokens->access).text("expiresIn", span_text(tokens->expires_in));
   out.number("expiresInSeconds", tokens->expires_in).text("expiresAt", format_rfc3339(tokens->expires_at));

@@ -89,14 +89,11 @@ JsonOut tokens_json(const session::Tokens& tokens) {
   return out;
 }
 
-http::Response signin_response(Exchange& exchange, const Result<session::Tokens>& tokens) {
+void note_signin(Exchange& exchange, const Result<session::Tokens>& tokens) {
   if (!tokens) {
     metrics::count<"signins_total">(metrics::Outcome::refused);
     metrics::count<"auth_failures_total">(tokens.error().code);
-    http::Response refused = failure(exchange, tokens.error());
-    // A hook, a node or the store did not answer; nothing was used up, so the same request may come again.
-    if (tokens.error().code == Errc::temporarily_unavailable) refused.set("Retry-After", "2");
-    return refused;
+    return;
   }
   metrics::count<"signins_total">(metrics::Outcome::ok);
   exchange.honest = !tokens->created;
@@ -105,6 +102,16 @@ http::Response signin_response(Exchange& exchange, const Result<session::Tokens>
                        {"how", tokens->session.how},
                        {"ip", exchange.ip},
                        {"request", exchange.request_id}});
+}
+
+http::Response signin_response(Exchange& exchange, const Result<session::Tokens>& tokens) {
+  note_signin(exchange, tokens);
+  if (!tokens) {
+    http::Response refused = failure(exchange, tokens.error());
+    // A hook, a node or the store did not answer; nothing was used up, so the same request may come again.
+    if (tokens.error().code == Errc::temporarily_unavailable) refused.set("Retry-After", "2");
+    return refused;
+  }
   JsonOut out = tokens_json(*tokens);
   out.boolean("created", tokens->created);
   out.boolean("referred", tokens->created && tokens->user.referrer.has_value());

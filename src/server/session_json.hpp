@@ -27,6 +27,8 @@ JsonOut identity_json(const store::IdentityRow& row);
 JsonOut session_json(const store::SessionRow& row);
 /// `{success, token, expiresIn, expiresAt, refreshToken, refreshExpiresAt, session{id}, user{…}}`
 JsonOut tokens_json(const session::Tokens& tokens);
+/// Counts and logs a sign-in's outcome, and says to the limiter that an account's own user came.
+void note_signin(Exchange& exchange, const Result<session::Tokens>& tokens);
 /// The answer of a sign-in: tokens with `created` and `referred`, or its refusal; counted and logged.
 http::Response signin_response(Exchange& exchange, const Result<session::Tokens>& tokens);
 

@@ -301,26 +301,9 @@ std::optional<std::int64_t> json_integer(const JsonMember& member) {
   return value;
 }
 
-std::optional<std::vector<std::string>> json_strings(const JsonMember& member, std::size_t limit) {
-  if (member.kind != JsonKind::array) return std::nullopt;
-  // The text was validated as a value, so only the kinds of its items are in question.
-  Reader reader(member.raw);
-  std::vector<std::string> items;
-  reader.take('[');
-  reader.blanks();
-  if (reader.take(']')) return items;
-  do {
-    reader.blanks();
-    const char* begin = reader.at();
-    if (items.size() == limit || !reader.string()) return std::nullopt;
-    items.push_back(decode({begin, static_cast<std::size_t>(reader.at() - begin)}));
-    reader.blanks();
-  } while (reader.take(','));
-  return items;
-}
-
 std::optional<std::vector<std::string_view>> json_items(const JsonMember& member, std::size_t limit) {
   if (member.kind != JsonKind::array) return std::nullopt;
+  // The text was validated as a value, so only how many items it has is in question.
   Reader reader(member.raw);
   std::vector<std::string_view> items;
   reader.take('[');
@@ -335,6 +318,17 @@ std::optional<std::vector<std::string_view>> json_items(const JsonMember& member
     reader.blanks();
   } while (reader.take(','));
   return items;
+}
+
+std::optional<std::vector<std::string>> json_strings(const JsonMember& member, std::size_t limit) {
+  const auto items = json_items(member, limit);
+  if (!items) return std::nullopt;
+  std::vector<std::string> texts;
+  for (const std::string_view item : *items) {
+    if (!item.starts_with('"')) return std::nullopt;
+    texts.push_back(decode(item));
+  }
+  return texts;
 }
 
 void append_json_string(std::string& out, std::string_view text) {
