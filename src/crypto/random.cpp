@@ -3,6 +3,7 @@
 #include <sodium.h>
 
 #include <array>
+#include <bit>
 #include <cstring>
 
 #include "core/text_form.hpp"
@@ -50,6 +51,14 @@ std::string random_bytes(std::size_t count) {
   random_fill({reinterpret_cast<std::uint8_t*>(out.data()), out.size()});
   return out;
 }
+
+std::uint64_t random_number() {
+  std::array<std::uint8_t, sizeof(std::uint64_t)> bytes{};
+  random_fill(bytes);
+  return std::bit_cast<std::uint64_t>(bytes);
+}
+
+double random_share() { return static_cast<double>(random_number() >> 11) * 0x1p-53; }
 
 std::string uuid_v4() {
   std::string bytes = random_bytes(16);

@@ -10,9 +10,6 @@
 namespace gatecast::server {
 namespace {
 
-/// How long after its token's end a subscription waits for the next one.
-constexpr std::int64_t kExpiredGrace_s = 25;
-
 std::uint32_t seconds_until(std::int64_t then, WallTime now) {
   return static_cast<std::uint32_t>(std::clamp<std::int64_t>(then - unix_seconds(now), 1, 0x7fffffff));
 }

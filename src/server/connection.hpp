@@ -65,6 +65,9 @@ class Connection final : public hub::Client, public net::Ready, public net::Time
   friend class Worker;
   /// A peer that was told to go has this long to answer before TCP is cut.
   static constexpr Duration kCloseWait = std::chrono::seconds(5);
+  /// The official SDKs renew a token, the connection's or a subscription's, when its time to live ends, not before:
+  /// they get this long to do it (protocol §7.5).
+  static constexpr std::int64_t kExpiredGrace_s = 25;
   enum class Phase : std::uint8_t { http, unconnected, connected, closing, buried };
 
   /// What only exists while the connection speaks HTTP.

@@ -7,8 +7,6 @@
 
 namespace gatecast::server {
 namespace {
-// The official SDKs renew when the time to live ends, not before: they get this long to do it (protocol §7.5).
-constexpr std::int64_t kExpiredGrace_s = 25;
 // A compressed message may have this many times the bytes of one that is not.
 constexpr std::size_t kInflatedTimes = 10;
 }  // namespace
@@ -132,15 +130,12 @@ void Connection::on_client_time() {
 
 void Connection::arm() {
   auto next = due_;
-  if (expires_at_ != 0) {
-    const auto left =
-        std::chrono::seconds(expires_at_ + kExpiredGrace_s) - worker_.services().clock.wall().time_since_epoch();
+  const auto not_after = [&](std::int64_t unix_second) {
+    const auto left = std::chrono::seconds(unix_second) - worker_.services().clock.wall().time_since_epoch();
     next = std::min(next, worker_.shard().loop().now() + std::max(Duration(left), Duration(0)));
-  }
-  if (const auto end = seats_ == nullptr ? std::nullopt : next_subscription_end()) {
-    const auto left = std::chrono::seconds(*end) - worker_.services().clock.wall().time_since_epoch();
-    next = std::min(next, worker_.shard().loop().now() + std::max(Duration(left), Duration(0)));
-  }
+  };
+  if (expires_at_ != 0) not_after(expires_at_ + kExpiredGrace_s);
+  if (const auto end = seats_ == nullptr ? std::nullopt : next_subscription_end()) not_after(*end);
   worker_.shard().wheel().set(*this, next);
 }
 

@@ -27,8 +27,7 @@ void Connection::on_rpc(const protocol::Command& command) {
   if (command.rpc_method != "gatecast.renew") return reply_error(command.id, Errc::not_available);
   auto token = refresh_token_of(command.data);
   if (!token) return reply_error(command.id, token.error().code);
-  if (pending_ == nullptr) pending_ = std::make_unique<Pending>();
-  pending_->waiting = true;
+  wait();
   spawn(renew(worker_, id_, command.id, std::move(*token), user_->id, ip_));
 }
 

@@ -1,7 +1,5 @@
 #include "server/server.hpp"
 
-#include <cstring>
-
 #include "core/log.hpp"
 #include "crypto/random.hpp"
 #include "metrics/labels.hpp"
@@ -10,8 +8,8 @@
 #include "server/doctor_input.hpp"
 #include "server/exchange.hpp"
 #include "server/json_out.hpp"
-#include "server/stream_file.hpp"
 #include "server/signin_options.hpp"
+#include "server/stream_file.hpp"
 #include "session/claims_map.hpp"
 
 namespace gatecast::server {
@@ -70,13 +68,6 @@ void tell_of_reuse(Worker& worker, const session::Ending& ending) {
     const auto history = history_of(**w.services().namespaces.find(told->channel));
     static_cast<void>((co_await w.hub().publish(std::move(told), history)).has_value());
   }(worker, std::move(publication)));
-}
-
-std::uint64_t random_number() {
-  std::uint64_t number = 0;
-  const std::string bytes = crypto::random_bytes(sizeof number);
-  std::memcpy(&number, bytes.data(), sizeof number);
-  return number;
 }
 
 void add_routes(Services& services) {
@@ -156,7 +147,7 @@ Result<void> Server::wire() {
       .jwks = keys_.jwks_json(),
       .version = parts_.version,
       .node = crypto::uuid_v4(),
-      .epoch_seed = random_number(),
+      .epoch_seed = crypto::random_number(),
       .namespaces = Namespaces(config.namespaces, config.realtime.insecure, config.limits.channel_name_bytes),
       .proxies = std::move(*proxies),
       .origins = std::move(*origins),

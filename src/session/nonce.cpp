@@ -14,7 +14,6 @@ constexpr std::size_t kFlagsAt = kRandomBytes + kExpiryBytes;
 constexpr std::size_t kMacAt = kFlagsAt + 1;
 constexpr std::size_t kMacBytes = 15;
 constexpr std::size_t kNonceBytes = kMacAt + kMacBytes;
-constexpr std::size_t kDerivedKeyBytes = 32;
 // 32 bytes in base58: what is longer is not decoded at all.
 constexpr std::size_t kNonceCharsMax = 44;
 constexpr std::uint8_t kAnyAddress = 0x80;
@@ -50,12 +49,9 @@ std::int64_t expiry_of(std::string_view head) {
 }  // namespace
 
 Result<NonceKeys> NonceKeys::make(const SessionKeyList& keys) {
-  if (Result<void> checked = check_session_keys(keys); !checked.has_value()) return checked.error();
-  std::vector<crypto::HmacKey> macs;
-  for (const SessionKey& key : keys) {
-    macs.emplace_back(crypto::HashKind::sha256, crypto::hkdf_sha256(key.secret, "nonce", kDerivedKeyBytes));
-  }
-  return NonceKeys(std::move(macs));
+  Result<std::vector<crypto::HmacKey>> macs = derived_macs(keys, "nonce");
+  if (!macs.has_value()) return macs.error();
+  return NonceKeys(std::move(*macs));
 }
 
 std::string NonceKeys::issue(const NonceScope& scope, WallTime expires) const {

@@ -16,7 +16,6 @@ namespace {
 constexpr std::chrono::seconds kReloadWindow{60};
 // What the audit of a refusal keeps of an address that may be anything.
 constexpr std::size_t kNotedBytesMax = 64;
-constexpr std::size_t kDerivedKeyBytes = 32;
 
 Result<void> check_telegram_sign_in(const TelegramSignIn& config) {
   if (config.enabled && config.policy.bots.empty() && !config.direct) {
@@ -43,9 +42,7 @@ Result<Proofs> Proofs::make(Options options, const SessionKeyList& keys, outboun
   }
   Result<NonceKeys> nonces = NonceKeys::make(keys);
   if (!nonces.has_value()) return nonces.error();
-  crypto::HmacKey reload(crypto::HashKind::sha256,
-                         crypto::hkdf_sha256(keys.front().secret, "reload", kDerivedKeyBytes));
-  return Proofs(std::move(options), std::move(*nonces), std::move(reload), outbound);
+  return Proofs(std::move(options), std::move(*nonces), derived_mac(keys.front(), "reload"), outbound);
 }
 
 Result<Challenge> Proofs::challenge(const ChallengeRequest& request, WallTime now) const {

@@ -14,7 +14,6 @@ namespace {
 constexpr std::string_view kVersion = "gcr1";
 constexpr std::size_t kParts = 6;
 constexpr std::size_t kMacBytes = 32;
-constexpr std::size_t kDerivedKeyBytes = 32;
 constexpr std::size_t kDerivedIdBytes = 6;
 constexpr std::size_t kGenerationDigitsMax = 16;
 
@@ -70,7 +69,7 @@ Result<RefreshKeys> RefreshKeys::make(const SessionKeyList& keys) {
   if (Result<void> checked = check_session_keys(keys); !checked.has_value()) return checked.error();
   std::vector<Key> made;
   for (const SessionKey& key : keys) {
-    crypto::HmacKey mac(crypto::HashKind::sha256, crypto::hkdf_sha256(key.secret, "refresh", kDerivedKeyBytes));
+    crypto::HmacKey mac = derived_mac(key, "refresh");
     std::string id = is_key_id(key.id) ? key.id : base64url_encode(mac.mac("key id").substr(0, kDerivedIdBytes));
     made.push_back({std::move(id), std::move(mac)});
   }

@@ -1,6 +1,5 @@
 // What Sessions mints, renews and ends.
 #include <algorithm>
-#include <cstring>
 
 #include "core/failpoint.hpp"
 #include "crypto/random.hpp"
@@ -27,10 +26,7 @@ metrics::Renewal renewal_of(store::RotationDecision::Kind kind) {
 std::int64_t Sessions::access_life(std::string_view user_id) const {
   const auto ttl = options_.variants.access_ttl(options_.variants.of(user_id), options_.access_ttl).count();
   if (options_.jitter <= 0) return ttl;
-  std::uint32_t chance = 0;
-  const std::string bytes = crypto::random_bytes(sizeof chance);
-  std::memcpy(&chance, bytes.data(), sizeof chance);
-  const double cut = options_.jitter * static_cast<double>(ttl) * (chance / 4294967296.0);
+  const double cut = options_.jitter * static_cast<double>(ttl) * crypto::random_share();
   return std::max<std::int64_t>(1, ttl - static_cast<std::int64_t>(cut));
 }
 

@@ -23,14 +23,6 @@ std::string mac_of(const crypto::HmacKey& key, std::string_view input) {
 
 }  // namespace
 
-Result<void> check_session_keys(const SessionKeyList& keys) {
-  if (keys.empty()) return fail(Errc::secret_missing, "session.key: no key");
-  for (const SessionKey& key : keys) {
-    if (key.secret.size() < kSessionKeyBytesMin) return fail(Errc::secret_weak, "session.key: " + key.id);
-  }
-  return {};
-}
-
 Result<SidKeys> SidKeys::make(const SessionKeyList& keys) {
   if (Result<void> checked = check_session_keys(keys); !checked.has_value()) return checked.error();
   std::vector<crypto::HmacKey> macs;

@@ -37,7 +37,4 @@ class SidKeys {
   std::vector<crypto::HmacKey> keys_;
 };
 
-/// `secret_missing` or `secret_weak`, where the list is no list of session keys.
-Result<void> check_session_keys(const SessionKeyList& keys);
-
 }  // namespace gatecast::session

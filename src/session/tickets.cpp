@@ -14,7 +14,6 @@ constexpr std::size_t kRandomBytes = 16;
 constexpr std::size_t kNumberBytes = 8;
 constexpr std::size_t kNumbers = 4;
 constexpr std::size_t kMacBytes = 32;
-constexpr std::size_t kDerivedKeyBytes = 32;
 constexpr std::size_t kSidAt = kRandomBytes + kNumbers * kNumberBytes;
 constexpr std::size_t kUserAt = kSidAt + kSidChars;
 
@@ -37,12 +36,9 @@ std::uint64_t number_at(std::string_view bytes, std::size_t index) {
 }  // namespace
 
 Result<TicketKeys> TicketKeys::make(const SessionKeyList& keys) {
-  if (Result<void> checked = check_session_keys(keys); !checked.has_value()) return checked.error();
-  std::vector<crypto::HmacKey> macs;
-  for (const SessionKey& key : keys) {
-    macs.emplace_back(crypto::HashKind::sha256, crypto::hkdf_sha256(key.secret, "ticket", kDerivedKeyBytes));
-  }
-  return TicketKeys(std::move(macs));
+  Result<std::vector<crypto::HmacKey>> macs = derived_macs(keys, "ticket");
+  if (!macs.has_value()) return macs.error();
+  return TicketKeys(std::move(*macs));
 }
 
 bool TicketKeys::looks_like(std::string_view text) { return text.starts_with(kPrefix); }

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 
 #include "core/log.hpp"
 #include "crypto/random.hpp"
@@ -24,13 +23,6 @@ constexpr std::chrono::milliseconds kGather{20};
 constexpr std::size_t kReplyBytes = std::size_t{64} * 1024;
 // A webhook whose events are rare notes its place in the log this often, so that a start does not read it all.
 constexpr std::uint64_t kNotedEvery = 10'000;
-
-double chance() {
-  std::uint32_t bits = 0;
-  const std::string bytes = crypto::random_bytes(sizeof bits);
-  std::memcpy(&bits, bytes.data(), sizeof bits);
-  return bits / 4294967296.0;
-}
 
 }  // namespace
 
@@ -178,7 +170,7 @@ class Webhooks::Sender {
 
   Task<void> failed(std::string why) {
     if (failures_++ == 0) log::warn("webhook", {{"name", hook_.name}, {"reason", why}, {"events", pending_.events}});
-    co_await all_.stopped_.wait(0, webhook_backoff(failures_, chance()));
+    co_await all_.stopped_.wait(0, webhook_backoff(failures_, crypto::random_share()));
   }
 
   const Webhook hook_;
