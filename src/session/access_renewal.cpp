@@ -58,8 +58,8 @@ Result<Tokens> Sessions::mint_reissued(store::SessionView view, WallTime now) co
 
 Task<Result<void>> Sessions::revoke(std::string token, std::string ip) {
   std::string sid;
-  if (Result<RefreshToken> refresh = refresh_.open(token); refresh.has_value()) {
-    sid = std::move(refresh->sid);
+  if (Result<RefreshToken> shown = refresh().open(token); shown.has_value()) {
+    sid = std::move(shown->sid);
   } else {
     Result<Caller> caller = co_await authenticate_at_store(std::move(token));
     if (!caller.has_value()) co_return is_over(caller.error().code) ? Result<void>{} : caller.error();
@@ -73,20 +73,20 @@ Task<Result<void>> Sessions::revoke(std::string token, std::string ip) {
 }
 
 std::string Sessions::ticket(const Caller& caller) const {
-  return tickets_.write({.user_id = caller.user_id,
-                         .sid = caller.sid,
-                         .iat = caller.claims.iat,
-                         .exp = caller.claims.exp,
-                         .gen = caller.claims.gen},
-                        clock_.wall());
+  return tickets().write({.user_id = caller.user_id,
+                          .sid = caller.sid,
+                          .iat = caller.claims.iat,
+                          .exp = caller.claims.exp,
+                          .gen = caller.claims.gen},
+                         clock_.wall());
 }
 
 Task<Result<Caller>> Sessions::redeem(std::string ticket) {
-  Result<OpenedTicket> opened = tickets_.open(ticket, clock_.wall());
+  Result<OpenedTicket> opened = tickets().open(ticket, clock_.wall());
   if (!opened.has_value()) co_return refused_ticket(opened.error());
   if (!remembered(opened->ends - kTicketLife)) co_return refused_ticket(fail(Errc::ticket_expired, "restored since"));
   const TicketHolder& holder = opened->holder;
-  if (!sids_.verify(holder.sid, holder.user_id)) co_return refused_ticket(fail(Errc::session_unknown, "sid"));
+  if (!sids().verify(holder.sid, holder.user_id)) co_return refused_ticket(fail(Errc::session_unknown, "sid"));
   if (from_unix_seconds(holder.exp) <= clock_.wall()) co_return refused_ticket(fail(Errc::token_expired));
 
   Result<void> used = co_await store_.consume(opened->nonce, opened->ends);

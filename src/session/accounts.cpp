@@ -8,6 +8,7 @@
 #include "identity/solana_address.hpp"
 #include "identity/telegram_user.hpp"
 #include "session/kinds.hpp"
+#include "token/connection_claims.hpp"
 #include "token/json_object.hpp"
 
 namespace gatecast::session {
@@ -90,6 +91,8 @@ Result<void> check_claims(std::string_view json) {
       return fail(Errc::field_invalid, fmt::format("claims: '{}' is a token's own", member.name));
     }
   }
+  // Those that mean something to a connection: ill-formed ones would keep the user from connecting.
+  if (auto read = token::read_connection_claims(json); !read) return fail(Errc::field_invalid, read.error().detail);
   return {};
 }
 

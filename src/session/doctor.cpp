@@ -88,7 +88,7 @@ Task<std::vector<token::Finding>> Sessions::examine(std::string text, token::Doc
                    "Where it should be one of this server's, mend what is said above first."});
     co_return out;
   }
-  if (!sids_.verify(named->sid, named->sub)) {
+  if (!sids().verify(named->sid, named->sub)) {
     out.push_back(wrong(Errc::session_unknown,
                         "Its sid was not made here for its sub: another server's, or a token that its holder of the "
                         "key wrote without a session; a session key that was replaced does this too."));

@@ -6,13 +6,14 @@ namespace gatecast::session {
 /// Ours first; what is not ours goes to the trusted issuer whose `iss` it has.
 Result<Caller> Sessions::verify_any(std::string_view access_token) const {
   Result<Caller> ours = verify(access_token);
-  if (ours.has_value() || trusted_ == nullptr) return ours;
+  if (ours.has_value() || trusted() == nullptr) return ours;
   return verify_foreign(access_token, ours.error());
 }
 
 Result<Caller> Sessions::verify_foreign(std::string_view access_token, const Error& ours) const {
-  if (!trusted_->claims_to_be(access_token)) return ours;
-  return admit_foreign(trusted_->verify(access_token, clock_.wall()));
+  const auto* others = trusted();
+  if (others == nullptr || !others->claims_to_be(access_token)) return ours;
+  return admit_foreign(others->verify(access_token, clock_.wall()));
 }
 
 Result<Caller> Sessions::admit_foreign(Result<token::ForeignClaims> claims) const {
@@ -25,6 +26,13 @@ Result<Caller> Sessions::admit_foreign(Result<token::ForeignClaims> claims) cons
                 .claims = std::move(claims->claims),
                 .foreign = true,
                 .issuer = std::move(claims->issuer_name)};
+}
+
+Result<token::SubscriptionToken> Sessions::subscription(std::string_view token, std::string_view sid) const {
+  const WallTime now = clock_.wall();
+  const auto* others = trusted();
+  const bool foreign = others != nullptr && sid.starts_with(token::kForeignSidPrefix);
+  return foreign ? others->verify_subscription(token, sid, now) : verifier_.verify_subscription(token, now);
 }
 
 Result<store::Ended> Sessions::end_foreign(const std::string& sid, Errc reason) {

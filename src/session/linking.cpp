@@ -26,7 +26,7 @@ Task<Result<store::Linked>> Sessions::link(Caller caller, Proof proof, std::opti
 Task<Result<store::Linked>> Sessions::try_link(Caller caller, Proof proof, std::optional<Proof> confirming,
                                                std::string ip) {
   const WallTime now = clock_.wall();
-  Result<Proven> proven = remembered(co_await proofs_.prove(std::move(proof), Purpose::link, now));
+  Result<Proven> proven = remembered(co_await proofs().prove(std::move(proof), Purpose::link, now));
   if (!proven.has_value()) co_return proven.error();
   // A name without any proof (signin.telegram.direct_registration) may make an account, and never joins one.
   if (proven->nonce.empty()) co_return fail(Errc::initdata_missing, "link");
@@ -78,7 +78,7 @@ Task<Result<void>> Sessions::confirm(Caller caller, std::optional<Proof> proof) 
 
 Task<Result<void>> Sessions::confirm_by(std::string user_id, Proof proof) {
   const WallTime now = clock_.wall();
-  Result<Proven> proven = remembered(co_await proofs_.prove(std::move(proof), Purpose::link, now));
+  Result<Proven> proven = remembered(co_await proofs().prove(std::move(proof), Purpose::link, now));
   if (!proven.has_value()) co_return proven.error();
   if (proven->nonce.empty()) co_return fail(Errc::initdata_missing, "confirm");
   if (now - proven->made_at > options_.fresh_signin) {

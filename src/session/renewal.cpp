@@ -49,7 +49,7 @@ Result<Tokens> Sessions::mint(Minting what, WallTime now) const {
       .access = std::move(*access),
       .expires_in = expires - issued,
       .expires_at = from_unix_seconds(expires),
-      .refresh = what.secret.empty() ? std::string{} : refresh_.write(what.session.sid, what.session.gen, what.secret),
+      .refresh = what.secret.empty() ? std::string{} : refresh().write(what.session.sid, what.session.gen, what.secret),
       .refresh_expires_at = what.session.expires_at,
       .user = std::move(what.user),
       .session = std::move(what.session),
@@ -71,13 +71,13 @@ Task<Result<Tokens>> Sessions::renew(std::string refresh_token, ClientInfo clien
 }
 
 Task<Result<Tokens>> Sessions::try_renew(std::string refresh_token, ClientInfo client, std::string user_id) {
-  Result<RefreshToken> shown = refresh_.open(refresh_token);
+  Result<RefreshToken> shown = refresh().open(refresh_token);
   if (!shown.has_value()) {
     // Whose it would be is not known.
     metrics::count<"renewals_total">(metrics::Renewal::refused, metrics::Variant{});
     co_return shown.error();
   }
-  if (!user_id.empty() && !sids_.verify(shown->sid, user_id)) co_return fail(Errc::token_foreign, "refresh token");
+  if (!user_id.empty() && !sids().verify(shown->sid, user_id)) co_return fail(Errc::token_foreign, "refresh token");
 
   // The access token counts from before the commit: one whose session ends right after it dies with what the index
   // keeps of that ending.
@@ -163,7 +163,7 @@ Task<Result<std::size_t>> Sessions::end_many(std::string user_id, std::string ke
 
 Task<Result<void>> Sessions::end_own(std::string user_id, std::string sid, std::string ip) {
   // The id says whose it is, so others' sessions look like none.
-  if (!sids_.verify(sid, user_id)) co_return fail(Errc::not_found, "no session of this user");
+  if (!sids().verify(sid, user_id)) co_return fail(Errc::not_found, "no session of this user");
   Result<store::Ended> ended = co_await end(std::move(sid), Errc::signed_out, std::move(ip));
   if (ended.has_value()) co_return Result<void>{};
   if (ended.error().code == Errc::session_unknown) co_return fail(Errc::not_found, "session");

@@ -26,29 +26,40 @@ Result<std::unique_ptr<Sessions>> Sessions::make(SessionOptions options, const S
   if (options.access_ttl.count() <= 0 || options.rotation.refresh_ttl < longest || options.absolute_ttl < longest) {
     return fail(Errc::config_invalid, "token.access_ttl must be positive and not longer than the session");
   }
-  Result<SidKeys> sids = SidKeys::make(keys);
-  if (!sids.has_value()) return sids.error();
-  Result<Proofs> proofs = Proofs::make(
-      {.solana = options.solana, .ethereum = options.ethereum, .telegram = options.telegram}, keys, parts.outbound);
-  if (!proofs.has_value()) return proofs.error();
   if (options.registration == Registration::ask && (options.hook.url.empty() || parts.outbound == nullptr)) {
     return fail(Errc::config_invalid, "signin.hook_url: nobody to ask");
   }
+  auto keyed = Keyed::make(options, keys, parts.outbound);
+  if (!keyed.has_value()) return keyed.error();
+  return std::unique_ptr<Sessions>(new Sessions(std::move(options), std::move(*keyed), parts));
+}
+
+Result<std::unique_ptr<const Sessions::Keyed>> Sessions::Keyed::make(const SessionOptions& options,
+                                                                     const SessionKeyList& keys,
+                                                                     outbound::Outbound* outbound) {
+  Result<SidKeys> sids = SidKeys::make(keys);
+  if (!sids.has_value()) return sids.error();
+  Result<Proofs> proofs = Proofs::make(
+      {.solana = options.solana, .ethereum = options.ethereum, .telegram = options.telegram}, keys, outbound);
+  if (!proofs.has_value()) return proofs.error();
   Result<RefreshKeys> refresh = RefreshKeys::make(keys);
   if (!refresh.has_value()) return refresh.error();
   Result<TicketKeys> tickets = TicketKeys::make(keys);
   if (!tickets.has_value()) return tickets.error();
-  return std::unique_ptr<Sessions>(new Sessions(std::move(options), std::move(*sids), std::move(*proofs),
-                                                std::move(*refresh), std::move(*tickets), parts));
+  return std::make_unique<const Keyed>(
+      Keyed{std::move(*sids), std::move(*proofs), std::move(*refresh), std::move(*tickets)});
 }
 
-Sessions::Sessions(SessionOptions options, SidKeys sids, Proofs proofs, RefreshKeys refresh, TicketKeys tickets,
-                   Parts parts)
+Result<void> Sessions::take_keys(const SessionKeyList& keys) {
+  auto keyed = Keyed::make(options_, keys, outbound_);
+  if (!keyed.has_value()) return keyed.error();
+  keyed_.replace(std::move(*keyed), clock_.steady());
+  return {};
+}
+
+Sessions::Sessions(SessionOptions options, std::unique_ptr<const Keyed> keyed, Parts parts)
     : options_(std::move(options)),
-      sids_(std::move(sids)),
-      proofs_(std::move(proofs)),
-      refresh_(std::move(refresh)),
-      tickets_(std::move(tickets)),
+      keyed_(std::move(keyed)),
       store_(parts.store),
       clock_(parts.clock),
       issuer_(parts.issuer),
@@ -64,7 +75,7 @@ Sessions::Sessions(SessionOptions options, SidKeys sids, Proofs proofs, RefreshK
 Result<Caller> Sessions::verify(std::string_view access_token) const {
   Result<token::Claims> claims = verifier_.verify(access_token, clock_.wall());
   if (!claims.has_value()) return claims.error();
-  if (!sids_.verify(claims->sid, claims->sub)) return fail(Errc::session_unknown, "sid was not made here");
+  if (!sids().verify(claims->sid, claims->sub)) return fail(Errc::session_unknown, "sid was not made here");
   std::string user_id = claims->sub;
   std::string sid = claims->sid;
   return Caller{std::move(user_id), std::move(sid), std::move(*claims)};
@@ -97,8 +108,8 @@ Result<Caller> Sessions::authenticate(std::string_view access_token) const {
 Task<Result<Caller>> Sessions::authenticate_at_store(std::string access_token) {
   Result<Caller> caller = verify_any(access_token);
   const bool keys_missing = !caller.has_value() && caller.error().code == Errc::temporarily_unavailable;
-  if (keys_missing && trusted_ != nullptr) {
-    Result<token::ForeignClaims> claims = co_await trusted_->verify_async(std::move(access_token));
+  if (auto* others = trusted(); keys_missing && others != nullptr) {
+    Result<token::ForeignClaims> claims = co_await others->verify_async(std::move(access_token));
     caller = admit_foreign(std::move(claims));
   }
   if (caller.has_value()) {

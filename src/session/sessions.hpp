@@ -3,7 +3,8 @@
 // Place: above token, identity and store; server calls it. Owner: the process has one. The store is the truth, the
 // revocation index what answers a call without asking it.
 // Threads: `challenge`, `authenticate`, `standing`, `seen` are synchronous, take no lock that waits on the store, any
-// thread; tasks are awaited on any loop; `load`, `drain` on one loop, which also does the upkeep.
+// thread; tasks are awaited on any loop; `load`, `drain` on one loop, which also does the upkeep; `take_keys` and
+// `take_trusted` beside all of them, one at a time.
 // Lifetime: `on_ended` before `load`; `drain` is awaited before destruction. Issuer, verifier, store, clock outlive it.
 // Errors: codes of the registry; `temporarily_unavailable` where only the store could say and it does not answer.
 #pragma once
@@ -15,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/versioned.hpp"
 #include "metrics/labels.hpp"
 #include "session/claims_profile.hpp"
 #include "session/control_reader.hpp"
@@ -111,6 +113,12 @@ class Sessions {
   /// Errors: secret_missing, secret_weak, config_invalid.
   static Result<std::unique_ptr<Sessions>> make(SessionOptions options, const SessionKeyList& keys, Parts parts);
 
+  /// Other session keys count from here on; what former keys made and these do not is refused.
+  /// Errors: those of make; nothing has changed then.
+  Result<void> take_keys(const SessionKeyList& keys);
+  /// Other trusted issuers, or none. The former ones are stopped by who owns them, and outlive every call.
+  void take_trusted(token::TrustedVerifier* trusted) { trusted_.store(trusted, std::memory_order_release); }
+
   Result<Challenge> challenge(const ChallengeRequest& request);
   /// Verifies the proof, and in one transaction consumes its nonce and makes the session. `ref_code` is the client's;
   /// one that the proof itself names goes before it. Errors: those of Proofs; nonce_used, initdata_replayed,
@@ -157,6 +165,8 @@ class Sessions {
   Result<Caller> authenticate(std::string_view access_token) const;
   /// The same, and asks the store where the index cannot say, or a trusted issuer for its keys.
   Task<Result<Caller>> authenticate_at_store(std::string access_token);
+  /// What a subscription token says, made by whoever made the access token of session `sid`: us or its trusted issuer.
+  Result<token::SubscriptionToken> subscription(std::string_view token, std::string_view sid) const;
   /// Whether the session of a caller still stands, for checks after the first. Any thread, no lock.
   Standing standing(const Caller& caller) const;
 
@@ -196,7 +206,21 @@ class Sessions {
   Duration out_of_touch() const;
 
  private:
-  Sessions(SessionOptions options, SidKeys sids, Proofs proofs, RefreshKeys refresh, TicketKeys tickets, Parts parts);
+  /// Everything that is made with the session keys.
+  struct Keyed {
+    SidKeys sids;
+    Proofs proofs;
+    RefreshKeys refresh;
+    TicketKeys tickets;
+    static Result<std::unique_ptr<const Keyed>> make(const SessionOptions& options, const SessionKeyList& keys,
+                                                     outbound::Outbound* outbound);
+  };
+  Sessions(SessionOptions options, std::unique_ptr<const Keyed> keyed, Parts parts);
+  const SidKeys& sids() const { return keyed_.get().sids; }
+  const Proofs& proofs() const { return keyed_.get().proofs; }
+  const RefreshKeys& refresh() const { return keyed_.get().refresh; }
+  const TicketKeys& tickets() const { return keyed_.get().tickets; }
+  token::TrustedVerifier* trusted() const { return trusted_.load(std::memory_order_acquire); }
 
   Result<Caller> verify(std::string_view access_token) const;
   Result<Caller> verify_any(std::string_view access_token) const;
@@ -243,16 +267,13 @@ class Sessions {
   Task<void> prune();
 
   const SessionOptions options_;
-  const SidKeys sids_;
-  const Proofs proofs_;
-  const RefreshKeys refresh_;
-  const TicketKeys tickets_;
+  Versioned<const Keyed> keyed_;
   store::Store& store_;
   const Clock& clock_;
   const token::Issuer& issuer_;
   const token::Verifier& verifier_;
   outbound::Outbound* const outbound_;
-  token::TrustedVerifier* const trusted_;
+  std::atomic<token::TrustedVerifier*> trusted_;
 
   RevocationIndex index_;
   ControlReader control_;

@@ -227,5 +227,25 @@ TEST_F(SessionsTest, OptionsThatCannotWorkAreRefused) {
   EXPECT_EQ(code(Sessions::make(options, kKeys, parts)), Errc::config_invalid);
 }
 
+TEST_F(SessionsTest, SessionKeysAreExchangedUnderEveryoneWhoIsSignedIn) {
+  const auto old = signed_in(wallet_);
+  const SessionKey next{"2", Secret{std::string(32, 'n')}};
+  ASSERT_TRUE(sessions_->take_keys({next, kKeys[0]}).has_value());
+  EXPECT_EQ(authenticated(*sessions_, old.access), std::nullopt);
+  const auto renewed = loop_.run(sessions_->renew(old.refresh, {}));
+  ASSERT_TRUE(renewed.has_value());
+  const auto fresh = signed_in(TestWallet{});
+
+  // Nothing changes where the keys are not good.
+  EXPECT_EQ(code(sessions_->take_keys({})), Errc::secret_missing);
+  EXPECT_EQ(code(sessions_->take_keys({{"3", Secret{std::string("short")}}})), Errc::secret_weak);
+  EXPECT_EQ(authenticated(*sessions_, old.access), std::nullopt);
+
+  ASSERT_TRUE(sessions_->take_keys({next}).has_value());
+  EXPECT_EQ(authenticated(*sessions_, fresh.access), std::nullopt);
+  EXPECT_EQ(authenticated(*sessions_, old.access), Errc::session_unknown);
+  EXPECT_EQ(code(loop_.run(sessions_->renew(old.refresh, {}))), Errc::refresh_invalid);
+}
+
 }  // namespace
 }  // namespace gatecast::session

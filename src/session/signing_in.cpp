@@ -40,7 +40,7 @@ Error named(Errc code, Error error) { return error.code == Errc::nonce_used ? fa
 }  // namespace
 
 Result<Challenge> Sessions::challenge(const ChallengeRequest& request) {
-  Result<Challenge> made = proofs_.challenge(request, clock_.wall());
+  Result<Challenge> made = proofs().challenge(request, clock_.wall());
   if (!made.has_value()) stats_.refused(made.error().code);
   return made;
 }
@@ -83,7 +83,7 @@ Task<void> Sessions::note_direct(const Tokens& tokens) {
 
 Task<Result<Tokens>> Sessions::try_sign_in(Proof proof, ClientInfo client, std::string ref_code) {
   const WallTime now = clock_.wall();
-  Result<Proven> proven = remembered(co_await proofs_.prove(std::move(proof), Purpose::signin, now));
+  Result<Proven> proven = remembered(co_await proofs().prove(std::move(proof), Purpose::signin, now));
   if (!proven.has_value()) co_return proven.error();
   store::SignIn request = request_for(*proven, client, ref_code, now);
   std::string secret = proven->secret.empty() ? RefreshKeys::new_secret() : std::move(proven->secret);
@@ -155,7 +155,7 @@ Task<Result<Tokens>> Sessions::make_session(store::SignIn request, std::string s
   std::string subject = request.subject;
   request.secret_hash = RefreshKeys::hash(secret);
   request.sessions_max = options_.per_user;
-  request.sid_for = [this](std::string_view user_id) { return sids_.issue(user_id); };
+  request.sid_for = [this](std::string_view user_id) { return sids().issue(user_id); };
   Result<store::SignedIn> made = co_await store_sign_in(std::move(request));
   if (!made.has_value()) co_return named(replayed, made.error());
   GATECAST_FAILPOINT("session.signed_in");

@@ -13,7 +13,7 @@ Result<std::string> Issuer::mint(const Claims& claims) const {
   const auto object = JsonObject::parse(*payload);
   if (!object) return fail(Errc::internal, "the claims make no JSON object: text not UTF-8, or too many members");
   if (const auto read = read_claims(*object); !read) return fail(Errc::internal, read.error().detail);
-  const Key& key = ring_.active();
+  const Key& key = ring_.load(std::memory_order_acquire)->active();
   std::string token = key.access_header() + '.' + base64url_encode(*payload);
   const std::string signature = key.sign(token);
   token += '.';

@@ -83,5 +83,25 @@ TEST_F(IssuerTest, WhatNoVerifierWouldTakeIsNotMinted) {
   EXPECT_TRUE(refused([](Claims& c) { c.extra_json = "{\"a\":\"" + std::string(8000, 'x') + "\"}"; }));
 }
 
+TEST_F(IssuerTest, AnotherRingSignsAndCountsFromWhereItIsTaken) {
+  const auto first = Key::generate(Algorithm::eddsa);
+  const auto second = Key::generate(Algorithm::es256);
+  const auto before = *KeyRing::make({first});
+  const auto after = *KeyRing::make({second, first});
+  const auto alone = *KeyRing::make({second});
+  Issuer issuer(before);
+  Verifier verifier(before, {claims().iss, claims().aud.front()});
+  const WallTime now = kNow;
+  const auto old = *issuer.mint(claims());
+  verifier.use(after);
+  EXPECT_TRUE(verifier.verify(old, now));
+  issuer.use(after);
+  const auto fresh = *issuer.mint(claims());
+  EXPECT_TRUE(verifier.verify(fresh, now));
+  verifier.use(alone);
+  EXPECT_TRUE(verifier.verify(fresh, now));
+  EXPECT_EQ(verifier.verify(old, now).error().code, Errc::token_key_unknown);
+}
+
 }  // namespace
 }  // namespace gatecast::token

@@ -131,6 +131,7 @@ void KeySet::finish(const Result<Duration>& outcome) {
 }
 
 void KeySet::start(Loop& loop) {
+  if (timer_ != 0) return;
   loop_ = &loop;
   tick();
 }

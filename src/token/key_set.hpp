@@ -42,7 +42,7 @@ class KeySet {
   /// Ends when a fetch has ended: the one under way, or one begun here where the last began 30 s ago or earlier.
   Task<void> refreshed();
 
-  /// Fetches now and then on this loop.
+  /// Fetches now and then on this loop; begun twice it goes on.
   void start(Loop& loop);
   /// No fetch begins any more; ends when one under way has ended.
   Task<void> stop();

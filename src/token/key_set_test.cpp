@@ -202,5 +202,38 @@ TEST_F(KeySetTest, StopWaitsForTheFetchUnderWay) {
   EXPECT_EQ(web_.asked, 1);
 }
 
+TEST_F(KeySetTest, ASuccessorSharesTheKeysAndGoesOn) {
+  verifier_->start(loop_);
+  loop_.run_until_idle();
+  ASSERT_EQ(sync(first_), kAccepted);
+  ASSERT_EQ(web_.asked, 1);
+
+  TrustedIssuer same{.name = "acme", .issuer = "https://id.example"};
+  same.jwks_url = "https://id.example/jwks";
+  auto next = *TrustedVerifier::make({same}, "https://own.example", &web_, clock_, verifier_.get());
+  next->start(loop_);
+  spawn(verifier_->stop(next.get()));
+  loop_.run_until_idle();
+  verifier_.swap(next);
+  EXPECT_EQ(sync(first_), kAccepted);
+  EXPECT_EQ(web_.asked, 1);
+
+  // The set that both share is fetched further on.
+  web_.publish({second_});
+  clock_.advance(std::chrono::minutes{11});
+  loop_.run_until_idle();
+  EXPECT_EQ(web_.asked, 2);
+  EXPECT_EQ(sync(second_), kAccepted);
+
+  // One of another address is not shared.
+  same.jwks_url = "https://id.example/other";
+  auto other = *TrustedVerifier::make({same}, "https://own.example", &web_, clock_, verifier_.get());
+  spawn(verifier_->stop(other.get()));
+  loop_.run_until_idle();
+  verifier_.swap(other);
+  EXPECT_EQ(async(second_), kAccepted);
+  EXPECT_EQ(web_.last_url, "https://id.example/other");
+}
+
 }  // namespace
 }  // namespace gatecast::token

@@ -34,7 +34,7 @@ bool read_integer(const JsonObject& object, std::string_view claim, std::optiona
 /// Where the token names an audience, ours is among them.
 bool audience_fits(const JsonObject& object, const std::string& ours) {
   const JsonMember* member = object.find("aud");
-  if (member == nullptr) return true;
+  if (member == nullptr || ours.empty()) return true;
   if (const auto one = json_string(*member)) return *one == ours;
   const auto several = json_strings(*member, kMaxAudiences);
   return several && std::find(several->begin(), several->end(), ours) != several->end();
@@ -58,26 +58,33 @@ Result<SubscriptionToken> verify_subscription_token(std::string_view token, cons
   const auto object = JsonObject::parse(jws->payload);
   if (!object) return fail(Errc::token_malformed, "the payload is not one JSON object");
   if (const auto key = check_signature(*jws, ring, now); !key) return key.error();
+  return read_subscription_token(*jws, *object, policy, now);
+}
+
+Result<SubscriptionToken> read_subscription_token(const Jws& jws, const JsonObject& object,
+                                                  const VerifierPolicy& policy, WallTime now) {
   // An access token is for connecting; one that named a channel would otherwise be both.
-  if (jws->typ && jws->typ->find("at+jwt") != std::string::npos) return fail(Errc::token_type, "an access token");
+  if (jws.typ && jws.typ->find("at+jwt") != std::string::npos) return fail(Errc::token_type, "an access token");
 
   SubscriptionToken read;
   std::optional<std::string> channel, user, issuer;
   std::optional<std::int64_t> exp, nbf, expire_at;
-  if (!read_text(*object, "channel", channel) || !channel || channel->empty()) return wrong("channel");
-  if (!read_text(*object, "sub", user)) return wrong("sub");
-  if (!read_text(*object, "client", read.client)) return wrong("client");
-  if (!read_text(*object, "iss", issuer)) return wrong("iss");
-  if (!read_integer(*object, "exp", exp)) return wrong("exp");
-  if (!read_integer(*object, "nbf", nbf)) return wrong("nbf");
-  if (!read_integer(*object, "expire_at", expire_at)) return wrong("expire_at");
+  if (!read_text(object, "channel", channel) || !channel || channel->empty()) return wrong("channel");
+  if (!read_text(object, "sub", user)) return wrong("sub");
+  if (!read_text(object, "client", read.client)) return wrong("client");
+  if (!read_text(object, "iss", issuer)) return wrong("iss");
+  if (!read_integer(object, "exp", exp)) return wrong("exp");
+  if (!read_integer(object, "nbf", nbf)) return wrong("nbf");
+  if (!read_integer(object, "expire_at", expire_at)) return wrong("expire_at");
   if (issuer && *issuer != policy.issuer) return fail(Errc::token_issuer, fmt::format("expected {}", policy.issuer));
-  if (!audience_fits(*object, policy.audience)) {
+  if (!audience_fits(object, policy.audience)) {
     return fail(Errc::token_audience, fmt::format("expected {}", policy.audience));
   }
   read.channel = *std::move(channel);
   read.user = user.value_or("");
-  if (const JsonMember* info = object->find("info")) read.info = info->raw;
+  auto claims = read_subscription_claims(object);
+  if (!claims) return claims.error();
+  read.claims = *std::move(claims);
   // `expire_at` says when the subscription ends, whatever the token's own life is; 0: never.
   read.expires = expire_at ? (*expire_at == 0 ? std::nullopt : expire_at) : exp;
   if (read.expires) *read.expires = std::min(*read.expires, unix_seconds(now) + kLongestSeconds);

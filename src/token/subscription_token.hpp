@@ -12,6 +12,8 @@
 
 #include "core/clock.hpp"
 #include "core/result.hpp"
+#include "token/connection_claims.hpp"
+#include "token/jws.hpp"
 #include "token/key_ring.hpp"
 #include "token/verifier.hpp"
 
@@ -22,11 +24,14 @@ struct SubscriptionToken {
   std::string user;                       // `sub`; empty: a client that is not signed in
   std::optional<std::string> client{};    // the connection it is for, where it is bound to one
   std::optional<std::int64_t> expires{};  // end of the subscription, seconds since 1970: `expire_at`, else `exp`
-  std::string info{};                     // `info`: what others see of the subscriber, one JSON value
+  SubscriptionClaims claims{};
 };
 
 /// `iss` and `aud` are compared with the policy where the token has them.
 Result<SubscriptionToken> verify_subscription_token(std::string_view token, const KeyRing& ring,
                                                     const VerifierPolicy& policy, WallTime now);
+/// What one says whose signature is good. An empty audience of the policy is any.
+Result<SubscriptionToken> read_subscription_token(const Jws& jws, const JsonObject& object,
+                                                  const VerifierPolicy& policy, WallTime now);
 
 }  // namespace gatecast::token

@@ -45,6 +45,7 @@ Result<void> check_type(const Jws& jws, const JsonObject& claims) {
     const std::string use = lower(json_string(*member).value_or(""));
     if (use == "refresh" || use == "offline") return fail(Errc::token_type, "a refresh token");
   }
+  if (claims.find("channel") != nullptr) return fail(Errc::token_type, "a subscription token");
   return {};
 }
 
@@ -196,7 +197,7 @@ Result<ForeignClaims> read_foreign(const JsonObject& object, const TrustedIssuer
 
 struct TrustedVerifier::Entry {
   TrustedIssuer issuer;
-  std::unique_ptr<KeySet> set;  // where there is a jwks_url
+  std::shared_ptr<KeySet> set;  // where there is a jwks_url
 };
 
 TrustedVerifier::TrustedVerifier(std::vector<Entry> entries, const Clock& clock)
@@ -207,7 +208,8 @@ TrustedVerifier::~TrustedVerifier() {
 
 Result<std::unique_ptr<TrustedVerifier>> TrustedVerifier::make(std::vector<TrustedIssuer> issuers,
                                                                std::string_view own_issuer,
-                                                               outbound::Outbound* outbound, const Clock& clock) {
+                                                               outbound::Outbound* outbound, const Clock& clock,
+                                                               const TrustedVerifier* former) {
   const auto refuse = [](std::string why) { return fail(Errc::config_invalid, std::move(why)); };
   if (issuers.size() > kMaxTrustedIssuers) return refuse("over 32 trusted issuers");
   std::vector<Entry> entries;
@@ -220,11 +222,12 @@ Result<std::unique_ptr<TrustedVerifier>> TrustedVerifier::make(std::vector<Trust
         return refuse(fmt::format("trusted issuers {} and {} share name or iss", other.issuer.name, issuer.name));
       }
     }
-    std::unique_ptr<KeySet> set;
+    std::shared_ptr<KeySet> set;
     if (!issuer.jwks_url.empty()) {
       if (auto good = outbound::check_url(issuer.jwks_url); !good) return std::move(good.error());
       if (outbound == nullptr) return refuse("no way to fetch keys");
-      set = std::make_unique<KeySet>(issuer.name, issuer.jwks_url, *outbound, clock);
+      if (former != nullptr) set = former->shared_set(issuer);
+      if (!set) set = std::make_shared<KeySet>(issuer.name, issuer.jwks_url, *outbound, clock);
     } else if (issuer.keys.empty()) {
       return refuse(fmt::format("trusted issuer {} has no key", issuer.name));
     }
@@ -250,6 +253,22 @@ bool TrustedVerifier::claims_to_be(std::string_view token) const {
 }
 
 /// `may_wait`: an unknown key is a reason to fetch, where that is allowed; `wait_for` is then the set to wait for.
+Result<void> TrustedVerifier::check_key_of(const Entry& entry, const Jws& jws, bool may_wait, KeySet** wait_for) const {
+  const std::shared_ptr<const KeySet::Keys> fetched = entry.set ? entry.set->keys() : nullptr;
+  const bool none = entry.set && !fetched;
+  Result<void> key = none ? Result<void>(fail(Errc::temporarily_unavailable, "the issuer's keys are not known yet"))
+                          : check_key(jws, fetched ? *fetched : entry.issuer.keys, entry.issuer.algorithms);
+  if (key) return key;
+  const bool unknown = none || key.error().code == Errc::token_key_unknown;
+  if (!unknown || !may_wait || !entry.set || !entry.set->may_fetch()) return key;
+  if (wait_for != nullptr) {
+    *wait_for = entry.set.get();
+  } else {
+    entry.set->want();
+  }
+  return fail(Errc::temporarily_unavailable, "the issuer's keys must be fetched");
+}
+
 Result<ForeignClaims> TrustedVerifier::judge(std::string_view token, WallTime now, bool may_wait,
                                              KeySet** wait_for) const {
   const auto jws = parse_jws(token);
@@ -260,24 +279,33 @@ Result<ForeignClaims> TrustedVerifier::judge(std::string_view token, WallTime no
   const Entry* entry = issuer ? find(*issuer) : nullptr;
   if (!entry) return fail(Errc::token_issuer, "no trusted issuer has this iss");
 
-  const std::shared_ptr<const KeySet::Keys> fetched = entry->set ? entry->set->keys() : nullptr;
-  const bool none = entry->set && !fetched;
-  Result<void> key = none ? Result<void>(fail(Errc::temporarily_unavailable, "the issuer's keys are not known yet"))
-                          : check_key(*jws, fetched ? *fetched : entry->issuer.keys, entry->issuer.algorithms);
-  if (!key) {
-    const bool unknown = none || key.error().code == Errc::token_key_unknown;
-    if (unknown && may_wait && entry->set && entry->set->may_fetch()) {
-      if (wait_for != nullptr) {
-        *wait_for = entry->set.get();
-      } else {
-        entry->set->want();
-      }
-      return fail(Errc::temporarily_unavailable, "the issuer's keys must be fetched");
-    }
-    return std::move(key.error());
-  }
+  if (auto good = check_key_of(*entry, *jws, may_wait, wait_for); !good) return std::move(good.error());
   if (auto good = check_type(*jws, *object); !good) return std::move(good.error());
   return read_foreign(*object, entry->issuer, token, now);
+}
+
+const TrustedVerifier::Entry* TrustedVerifier::find_by_sid(std::string_view sid) const {
+  if (!sid.starts_with(kForeignSidPrefix)) return nullptr;
+  sid.remove_prefix(kForeignSidPrefix.size());
+  const std::string_view name = sid.substr(0, sid.find(':'));
+  const auto at = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.issuer.name == name; });
+  return at == entries_.end() ? nullptr : &*at;
+}
+
+Result<SubscriptionToken> TrustedVerifier::verify_subscription(std::string_view token, std::string_view sid,
+                                                               WallTime now) const {
+  const Entry* entry = find_by_sid(sid);
+  if (!entry) return fail(Errc::token_issuer, "the session is of no trusted issuer");
+  const auto jws = parse_jws(token);
+  if (!jws) return jws.error();
+  const auto object = JsonObject::parse(jws->payload);
+  if (!object) return fail(Errc::token_malformed, "the payload is not one JSON object");
+  if (auto good = check_key_of(*entry, *jws, true, nullptr); !good) return std::move(good.error());
+  auto read = read_subscription_token(*jws, *object, {entry->issuer.issuer, entry->issuer.audience}, now);
+  if (read && entry->issuer.subject == SubjectRule::prefix && !read->user.empty()) {
+    read->user = fmt::format("{}:{}", entry->issuer.name, read->user);
+  }
+  return read;
 }
 
 Result<ForeignClaims> TrustedVerifier::verify(std::string_view token, WallTime now) const {
@@ -301,6 +329,13 @@ void TrustedVerifier::start(Loop& loop) {
   watch_age();
 }
 
+std::shared_ptr<KeySet> TrustedVerifier::shared_set(const TrustedIssuer& issuer) const {
+  for (const Entry& entry : entries_) {
+    if (entry.issuer.name == issuer.name && entry.issuer.jwks_url == issuer.jwks_url) return entry.set;
+  }
+  return nullptr;
+}
+
 /// The gauge has one writer: this loop's thread.
 void TrustedVerifier::watch_age() {
   std::int64_t oldest = 0;
@@ -314,10 +349,12 @@ void TrustedVerifier::watch_age() {
   });
 }
 
-Task<void> TrustedVerifier::stop() {
+Task<void> TrustedVerifier::stop(const TrustedVerifier* successor) {
   if (timer_ != 0) loop_->cancel(std::exchange(timer_, 0));
   for (Entry& entry : entries_) {
-    if (entry.set) co_await entry.set->stop();
+    if (!entry.set) continue;
+    const bool shared = successor != nullptr && successor->shared_set(entry.issuer) == entry.set;
+    if (!shared) co_await entry.set->stop();
   }
 }
 

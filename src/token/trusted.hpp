@@ -1,7 +1,7 @@
 // Judges the tokens of other issuers that the configuration trusts (RFC 7519, RFC 8725).
 //
 // Place: session asks it for tokens that are not under our own issuer. Threads: `verify` any; `verify_async` on any
-// loop; `start`, `stop` on one. Lifetime: `stop` is awaited before destruction; clock and outbound outlive it.
+// loop; `make`, `start`, `stop` on one. Lifetime: `stop` is awaited before destruction; clock and outbound outlive it.
 // The issuer is chosen by `iss`, the algorithm by the key. exp and nbf have 60 s of leeway; a future iat refuses
 // nothing. The subject is `sub`, `userId` or `user_id`; where several are there they must agree.
 // Bounds: 32 issuers; a token of 8192 bytes, tried with 8 keys; a subject of 64 bytes.
@@ -20,6 +20,7 @@
 #include "token/claims.hpp"
 #include "token/jwk.hpp"
 #include "token/key_set.hpp"
+#include "token/subscription_token.hpp"
 
 namespace gatecast::token {
 
@@ -51,9 +52,11 @@ struct ForeignClaims {
 
 class TrustedVerifier {
  public:
-  /// Errors: config_invalid for two of one name or issuer, our own issuer, or an issuer without keys.
+  /// Key sets that `former` has of the same addresses are shared with it, so that nobody waits for keys that were
+  /// there. Errors: config_invalid for two of one name or issuer, our own issuer, or an issuer without keys.
   static Result<std::unique_ptr<TrustedVerifier>> make(std::vector<TrustedIssuer> issuers, std::string_view own_issuer,
-                                                       outbound::Outbound* outbound, const Clock& clock);
+                                                       outbound::Outbound* outbound, const Clock& clock,
+                                                       const TrustedVerifier* former = nullptr);
   ~TrustedVerifier();
 
   /// Whether the token claims, not yet proven, to come from one of the issuers.
@@ -62,15 +65,22 @@ class TrustedVerifier {
   /// The same, and waits for keys where they are missing.
   Task<Result<ForeignClaims>> verify_async(std::string token);
 
+  /// A subscription token for a bearer whose session is `sid`, from the issuer of that session.
+  Result<SubscriptionToken> verify_subscription(std::string_view token, std::string_view sid, WallTime now) const;
+
   /// Fetches the key sets now and then on this loop.
   void start(Loop& loop);
-  Task<void> stop();
+  /// No fetch begins any more, but for key sets that `successor` shares.
+  Task<void> stop(const TrustedVerifier* successor = nullptr);
 
  private:
   struct Entry;
   TrustedVerifier(std::vector<Entry> entries, const Clock& clock);
   const Entry* find(std::string_view issuer) const;
+  const Entry* find_by_sid(std::string_view sid) const;
+  Result<void> check_key_of(const Entry& entry, const Jws& jws, bool may_wait, KeySet** wait_for) const;
   Result<ForeignClaims> judge(std::string_view token, WallTime now, bool may_wait, KeySet** wait_for) const;
+  std::shared_ptr<KeySet> shared_set(const TrustedIssuer& issuer) const;
   void watch_age();
 
   std::vector<Entry> entries_;

@@ -2,6 +2,7 @@
 
 #include "token/json_object.hpp"
 #include "token/jws.hpp"
+#include "token/subscription_token.hpp"
 
 namespace gatecast::token {
 namespace {
@@ -35,16 +36,21 @@ Result<void> judge(const Claims& claims, const VerifierPolicy& policy, WallTime 
 }  // namespace
 
 Result<Claims> Verifier::verify(std::string_view token, WallTime now) const {
-  const auto jws = parse_jws(token, &ring_);
+  const KeyRing& ring = this->ring();
+  const auto jws = parse_jws(token, &ring);
   if (!jws) return jws.error();
   const auto object = JsonObject::parse(jws->payload);
   if (!object) return fail(Errc::token_malformed, "the payload is not one JSON object");
-  if (const auto key = check_signature(*jws, ring_, now); !key) return key.error();
+  if (const auto key = check_signature(*jws, ring, now); !key) return key.error();
   if (!jws->own && !is_access_type(jws->typ)) return fail(Errc::token_type, "typ is not at+jwt");
   auto claims = read_claims(*object);
   if (!claims) return claims;
   if (auto good = judge(*claims, policy_, now); !good) return std::move(good.error());
   return claims;
+}
+
+Result<SubscriptionToken> Verifier::verify_subscription(std::string_view token, WallTime now) const {
+  return verify_subscription_token(token, ring(), policy_, now);
 }
 
 }  // namespace gatecast::token
