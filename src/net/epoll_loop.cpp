@@ -10,7 +10,9 @@
 
 namespace gatecast::net {
 namespace {
-constexpr int kReadyMax = 512;
+// So few that what was read is answered while its socket is still in the processor's caches: with 512 an echo costs a
+// tenth more.
+constexpr int kReadyMax = 64;
 // The wheel of deadlines turns at least this often on an idle shard.
 constexpr int kWaitMsMax = 250;
 

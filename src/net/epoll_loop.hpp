@@ -3,7 +3,7 @@
 // Place: one a shard; the layers above see it as core's Loop. Threads: `post` and `stop` from any thread, the rest on
 // the thread that runs it. A turn: ready descriptors, then posts, then due timers, then the turn's end (which flushes
 // what the turn made); while the turn's end says there is more, the next turn does not wait.
-// Bounds: at most 512 ready descriptors a turn. Errors: a kernel that refuses epoll or eventfd ends the process at
+// Bounds: at most 64 ready descriptors a turn. Errors: a kernel that refuses epoll or eventfd ends the process at
 // start.
 #pragma once
 

@@ -1,6 +1,7 @@
 #include "net/socket.hpp"
 
 #include <arpa/inet.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -92,7 +93,9 @@ Result<Fd> bind_to(const Endpoint& at, bool share) {
   Fd fd{socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
   const int on = 1;
   const int off = 0;
-  if (!fd || setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+  // What is accepted inherits TCP_NODELAY.
+  if (!fd || setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0 ||
+      setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
       (share && setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0)) {
     return fail(Errc::config_invalid, std::strerror(errno));
   }
@@ -125,6 +128,20 @@ Result<Fd> listen_on(const Endpoint& at) {
   return fd;
 }
 
+void take_nobody(int listener) {
+  // Of a TCP segment for this socket: byte 13 has the flags. A listener that is closed resets what lies in its queue,
+  // and SO_REUSEPORT moves nothing to another; so its queue must end before it.
+  constexpr std::uint32_t kFlagsAt = 13;
+  constexpr std::uint32_t kSyn = 0x02;
+  constexpr std::uint32_t kWhole = 0x40000;
+  sock_filter program[] = {{BPF_LD | BPF_B | BPF_ABS, 0, 0, kFlagsAt},
+                           {BPF_JMP | BPF_JSET | BPF_K, 0, 1, kSyn},
+                           {BPF_RET | BPF_K, 0, 0, 0},
+                           {BPF_RET | BPF_K, 0, 0, kWhole}};
+  const sock_fprog all{.len = 4, .filter = program};
+  setsockopt(listener, SOL_SOCKET, SO_ATTACH_FILTER, &all, sizeof all);
+}
+
 std::uint16_t port_of(int fd) {
   sockaddr_storage a{};
   socklen_t size = sizeof a;
@@ -147,18 +164,20 @@ Accepted accept_from(int listener, bool& exhausted) {
     exhausted = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
     return {};
   }
-  const int on = 1;
-  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   return {Fd{fd}, ip_text(from)};
 }
 
 std::ptrdiff_t Stream::read(std::span<char> into) {
+  if (tls_) [[unlikely]]
+    return tls_->read(into);
   auto n = recv(fd_.get(), into.data(), into.size(), MSG_DONTWAIT);
   if (n >= 0) return n;
   return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? -1 : -2;
 }
 
 std::ptrdiff_t Stream::write(const iovec* parts, std::size_t count) {
+  if (tls_) [[unlikely]]
+    return tls_->write(parts, count);
   ssize_t n;
   if (count == 1) {
     n = send(fd_.get(), parts->iov_base, parts->iov_len, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -172,9 +191,14 @@ std::ptrdiff_t Stream::write(const iovec* parts, std::size_t count) {
   return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR || errno == ENOBUFS ? 0 : -2;
 }
 
-void Stream::finish() { shutdown(fd_.get(), SHUT_WR); }
+bool Stream::finish() {
+  if (tls_ && !tls_->finish()) return false;
+  shutdown(fd_.get(), SHUT_WR);
+  return true;
+}
 
 void Stream::abort_on_close() {
+  if (tls_) tls_->abandon();
   const linger now{.l_onoff = 1, .l_linger = 0};
   setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
 }

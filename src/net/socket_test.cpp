@@ -287,6 +287,38 @@ TEST_F(Tcp, BrokenPipeIsAValueAndNoSignal) {
   EXPECT_EQ(ours.write(parts.data(), 2), -2);
 }
 
+TEST_F(Tcp, AListenerThatTakesNobodyKeepsWhoCameBefore) {
+  for (const char* host : {"127.0.0.1", "::1"}) {
+    const auto listener = listen_here({host, 0});
+    const Endpoint at{host, port_of(listener.get())};
+    const Fd before = connect_to(at);
+    ASSERT_EQ(send(before.get(), "a", 1, 0), 1);
+    take_nobody(listener.get());
+
+    const bool v6 = at.host.contains(':');
+    const Fd after{socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+    sockaddr_storage to{};
+    socklen_t size = sizeof to;
+    ASSERT_EQ(getsockname(listener.get(), reinterpret_cast<sockaddr*>(&to), &size), 0);
+    EXPECT_EQ(connect(after.get(), reinterpret_cast<const sockaddr*>(&to), size), -1);
+    pollfd p{after.get(), POLLOUT, 0};
+    EXPECT_EQ(poll(&p, 1, 100), 0) << "neither taken nor refused";
+
+    // Who came before is served as ever.
+    Stream ours(accept_one(listener).fd);
+    ASSERT_EQ(send(before.get(), "b", 1, 0), 1);
+    std::array<char, 4> buffer;
+    std::string got;
+    while (got.size() < 2) {
+      wait_for(ours.fd(), POLLIN);
+      const auto n = ours.read(buffer);
+      ASSERT_GT(n, 0);
+      got.append(buffer.data(), static_cast<std::size_t>(n));
+    }
+    EXPECT_EQ(got, "ab");
+  }
+}
+
 TEST_F(Tcp, AbortOnCloseResets) {
   auto connection = std::make_unique<Both>(both());
   const Fd theirs = std::move(connection->theirs);
