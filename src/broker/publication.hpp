@@ -28,6 +28,7 @@ struct Publication {
   std::uint64_t offset = 0;  // 0: the channel keeps no history
   std::uint64_t epoch = 0;   // of the offset
   PublicationKind kind = PublicationKind::message;
+  bool delta = false;  // may be sent as its difference from the publication before
 };
 
 using PublicationRef = std::shared_ptr<const Publication>;

@@ -51,8 +51,10 @@ class Stream {
 
   const std::string channel;
   const std::uint64_t epoch;
-  std::uint64_t top = 0;  // offset of the newest ever
-  Duration time{};        // how long a publication is kept
+  std::uint64_t top = 0;      // offset of the newest ever
+  Duration time{};            // how long a publication is kept
+  std::uint64_t version = 0;  // the newest, where publications have one
+  std::uint64_t version_epoch = 0;
   SteadyTime published_at{};
 
   /// Its places among all streams, and among those that hold publications; both in the order of last publication.

@@ -9,19 +9,25 @@ constexpr unsigned kSweepStreams = 256;
 /// Names that were dropped, remembered for each stream that may be there.
 constexpr std::size_t kDropsPerStream = 4;
 
+std::uint64_t hash_of(std::string_view name) { return std::hash<std::string_view>{}(name); }
+
+bool passed_over(const Stream& stream, const HistoryOptions& options) {
+  if (options.version == 0 || stream.version == 0) return false;
+  if (options.version_epoch != 0 && options.version_epoch != stream.version_epoch) return false;
+  return options.version <= stream.version;
+}
+
+bool same_epoch(std::uint64_t asked, std::uint64_t current) { return asked == kAnyEpoch || asked == current; }
+
+}  // namespace
+
 /// The finaliser of SplitMix64 (Steele, Lea, Flood): every bit of the sum counts in every bit of the result.
-std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
+std::uint64_t Streams::mix(std::uint64_t a, std::uint64_t b) {
   std::uint64_t x = a + 0x9e3779b97f4a7c15u * (b + 1);
   x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
   x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
   return x ^ (x >> 31);
 }
-
-std::uint64_t hash_of(std::string_view name) { return std::hash<std::string_view>{}(name); }
-
-bool same_epoch(std::uint64_t asked, std::uint64_t current) { return asked == kAnyEpoch || asked == current; }
-
-}  // namespace
 
 Streams::Streams(Limits limits, const Clock& clock, std::uint64_t seed) : limits_(limits), clock_(clock), seed_(seed) {}
 Streams::~Streams() = default;
@@ -62,6 +68,11 @@ void Streams::keep(Stream& stream, PublicationRef publication, SteadyTime at) {
 
 StreamPosition Streams::append(std::shared_ptr<Publication> publication, HistoryOptions options) {
   Stream& stream = get(publication->channel);
+  if (passed_over(stream, options)) return {stream.top, stream.epoch};
+  if (options.version != 0) {
+    stream.version = options.version;
+    stream.version_epoch = options.version_epoch;
+  }
   if (sweep_at_ == &stream) sweep_at_ = all_.after(stream);
   all_.remove(stream);
   all_.push(stream);
@@ -113,31 +124,48 @@ Recovered Streams::away(std::string_view channel, const StreamPosition& since) c
   return result;
 }
 
-Recovered Streams::recover(std::string_view channel, const StreamPosition& since, Bounded bounded) {
+Recovered Streams::recover(std::string_view channel, const StreamPosition& since, Bounded bounded, const Fits& fits) {
   Recovered result = away(channel, since);
   Stream* stream = find(channel);
   if (result.recovered || stream == nullptr || !same_epoch(since.epoch, result.top.epoch)) return result;
   expire(*stream);
   if (since.offset + 1 < stream->first() || since.offset > stream->top) return result;
-  if (bounded == Bounded::for_reply) {
-    if (stream->top - since.offset > limits_.page) return result;
-    std::size_t bytes = 0;
-    for (std::uint64_t at = since.offset + 1; at <= stream->top; ++at) bytes += stream->at(at)->data.size();
-    if (bytes > limits_.recovered_bytes) return result;
+  const bool for_reply = bounded == Bounded::for_reply;
+  if (for_reply && stream->top - since.offset > limits_.page) return result;
+  std::size_t bytes = 0;
+  for (std::uint64_t at = since.offset + 1; at <= stream->top; ++at) {
+    const auto& publication = stream->at(at);
+    if (fits && !fits(*publication)) continue;
+    bytes += publication->data.size();
+    if (for_reply && bytes > limits_.recovered_bytes) {
+      result.publications.clear();
+      return result;
+    }
+    result.publications.push_back(publication);
   }
-  for (std::uint64_t at = since.offset + 1; at <= stream->top; ++at) result.publications.push_back(stream->at(at));
   result.recovered = true;
   return result;
 }
 
-Recovered Streams::newest(std::string_view channel, const StreamPosition& since) {
+Recovered Streams::newest(std::string_view channel, const StreamPosition& since, const Fits& fits) {
   Recovered result = away(channel, since);
   Stream* stream = find(channel);
   if (result.recovered || stream == nullptr) return result;
   expire(*stream);
-  if (stream->size() == 0) return result;
-  result.publications.push_back(stream->at(stream->top));
-  result.recovered = true;
+  const bool same = same_epoch(since.epoch, result.top.epoch) && since.offset <= stream->top;
+  // A filter that nothing fits must not make this long.
+  const std::uint64_t oldest =
+      std::max(stream->first(), stream->top - std::min<std::uint64_t>(stream->top, limits_.page));
+  for (std::uint64_t at = stream->top; at >= oldest && at > 0; --at) {
+    if (fits && same && at <= since.offset) {
+      result.recovered = true;  // the reader has seen what fits up to there
+      return result;
+    }
+    if (fits && !fits(*stream->at(at))) continue;
+    result.publications.push_back(stream->at(at));
+    result.recovered = true;
+    return result;
+  }
   return result;
 }
 

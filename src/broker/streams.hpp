@@ -27,10 +27,13 @@
 
 namespace gatecast::broker {
 
-/// What a namespace keeps of a channel; without size or time there is no history.
+/// What a namespace keeps of a channel; without size or time there is no history. With a version: of which state the
+/// publication is, so that one that comes late does not take the place of a newer one.
 struct HistoryOptions {
-  std::uint32_t size = 0;  // publications
-  Duration time{};         // of each publication
+  std::uint32_t size = 0;           // publications
+  Duration time{};                  // of each publication
+  std::uint64_t version = 0;        // 0: none
+  std::uint64_t version_epoch = 0;  // versions of different epochs are not compared; 0: with those of any
   bool on() const { return size > 0 && time > Duration::zero(); }
 };
 
@@ -66,17 +69,21 @@ class Streams {
   Streams(Limits limits, const Clock& clock, std::uint64_t seed);
   ~Streams();
 
-  /// Numbers the publication and keeps it. Returns where the stream stands with it.
+  /// Numbers the publication and keeps it. Returns where the stream stands with it. One whose version is not above the
+  /// newest of its epoch is passed over: it gets no number, and the stream stands where it stood.
   StreamPosition append(std::shared_ptr<Publication> publication, HistoryOptions options);
   StreamPosition position(std::string_view channel) const;
   /// Errors: unrecoverable_position for another epoch; bad_request for a reverse read from before the beginning.
   Result<HistoryPage> read(std::string_view channel, const HistoryQuery& query);
   /// What one recovery may give: what fits a reply, or all that is kept.
   enum class Bounded : std::uint8_t { for_reply, by_history };
-  /// All after `since`, or `recovered:false` where that is not all there or over the bounds.
-  Recovered recover(std::string_view channel, const StreamPosition& since, Bounded bounded = Bounded::for_reply);
-  /// The newest publication, for channels that keep one value; recovered where the reader has it or gets it.
-  Recovered newest(std::string_view channel, const StreamPosition& since);
+  /// What a reader wants to see; empty: all.
+  using Fits = std::function<bool(const Publication&)>;
+  /// All after `since` that fit, or `recovered:false` where that is not all there or over the bounds.
+  Recovered recover(std::string_view channel, const StreamPosition& since, Bounded bounded = Bounded::for_reply,
+                    const Fits& fits = {});
+  /// The newest publication that fits, for channels that keep one value; recovered where the reader has it or gets it.
+  Recovered newest(std::string_view channel, const StreamPosition& since, const Fits& fits = {});
   /// Removes the publications; the position stays.
   void clear(std::string_view channel);
 
@@ -107,6 +114,7 @@ class Streams {
   Stream& get(std::string_view channel);
   Stream& add(std::unique_ptr<Stream> stream);
   void keep(Stream& stream, PublicationRef publication, SteadyTime at);
+  static std::uint64_t mix(std::uint64_t a, std::uint64_t b);
   std::uint64_t next_epoch(std::string_view channel) const;
   void expire(Stream& stream);
   void pop_oldest(Stream& stream);
@@ -117,6 +125,7 @@ class Streams {
   const Limits limits_;
   const Clock& clock_;
   std::uint64_t seed_;
+  bool loaded_ = false;                                            // `seed_` is of saved bytes
   boost::unordered_flat_map<std::uint64_t, std::uint32_t> drops_;  // by hash of the name, for names dropped before
   boost::unordered_flat_set<std::unique_ptr<Stream>, ByName, ByName> streams_;
   StreamOrder<&Stream::all> all_;

@@ -1,6 +1,6 @@
 // Streams as bytes: how histories outlive a restart that was asked for.
 //
-//   "gatecast streams 1\n" ‖ fields ‖ FNV-1a 64 of all before it; numbers are 8 bytes, little end first, texts follow
+//   "gatecast streams 2\n" ‖ fields ‖ FNV-1a 64 of all before it; numbers are 8 bytes, little end first, texts follow
 //   their length. Times are wall-clock milliseconds: what passes between save and load counts.
 #include <bit>
 #include <cstring>
@@ -10,7 +10,7 @@
 namespace gatecast::broker {
 namespace {
 
-constexpr std::string_view kMagic = "gatecast streams 1\n";
+constexpr std::string_view kMagic = "gatecast streams 2\n";
 
 std::uint64_t checksum(std::string_view bytes) {
   std::uint64_t sum = 0xcbf29ce484222325u;
@@ -103,6 +103,8 @@ std::string Streams::save() const {
     out.number(stream->top);
     out.number(static_cast<std::uint64_t>(stream->time.count()));
     out.number(moment(stream->published_at));
+    out.number(stream->version);
+    out.number(stream->version_epoch);
     out.number(stream->size());
     for (std::uint64_t offset = stream->first(); offset <= stream->top; ++offset) {
       const Publication& p = *stream->at(offset);
@@ -133,10 +135,15 @@ bool Streams::load(std::string_view bytes, const std::function<bool(std::string_
     return now - std::max<Duration>(wall - from_unix_ms(static_cast<std::int64_t>(ms)), Duration::zero());
   };
   Reader in(body.substr(kMagic.size()));
-  seed_ = in.number();
+  // Where shards were saved with different seeds, one of them has forgotten what it dropped: no old seed may come back.
+  const std::uint64_t seed = in.number();
+  seed_ = loaded_ && seed != seed_ ? mix(seed_, seed) : seed;
+  loaded_ = true;
   for (std::uint64_t left = in.number(); left > 0 && in.good(); --left) {
     const std::uint64_t hash = in.number();
-    drops_[hash] = static_cast<std::uint32_t>(in.number());
+    // What is saved of a channel by a shard that is not its home any more is old.
+    auto& times = drops_[hash];
+    times = std::max(times, static_cast<std::uint32_t>(in.number()));
   }
   for (std::uint64_t left = in.number(); left > 0 && in.good(); --left) {
     std::string channel = in.text();
@@ -146,6 +153,8 @@ bool Streams::load(std::string_view bytes, const std::function<bool(std::string_
     const std::uint64_t top = in.number();
     stream->time = Duration{static_cast<std::int64_t>(in.number())};
     stream->published_at = moment(in.number());
+    stream->version = in.number();
+    stream->version_epoch = in.number();
     const std::uint64_t size = in.number();
     if (size > top) return false;
     stream->top = top - size;

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <random>
+#include <set>
 
 namespace gatecast::broker {
 namespace {
@@ -160,6 +161,40 @@ TEST_F(StreamsTest, RecoveryIsBoundedInCountAndBytes) {
   EXPECT_EQ(streams.read("a", {.limit = -1})->publications.size(), 3U);
 }
 
+TEST_F(StreamsTest, WhatFitsIsRecoveredAndTheRestCountsAsSeen) {
+  publish_many("a", 1, 9);
+  const auto epoch = streams_.position("a").epoch;
+  const Streams::Fits even = [](const Publication& p) { return std::stoi(p.data) % 2 == 0; };
+  const Streams::Fits none = [](const Publication&) { return false; };
+  const auto reply = Streams::Bounded::for_reply;
+  auto got = streams_.recover("a", {3, epoch}, reply, even);
+  EXPECT_TRUE(got.recovered);
+  EXPECT_EQ(texts(got.publications), "4 6 8 ");
+  EXPECT_EQ(got.top.offset, 9U);
+  got = streams_.recover("a", {3, epoch}, reply, none);
+  EXPECT_TRUE(got.recovered);
+  EXPECT_TRUE(got.publications.empty());
+  publish_many("a", 10, 15);
+  EXPECT_FALSE(streams_.recover("a", {3, epoch}, reply, none).recovered) << "what is gone may have fitted";
+
+  EXPECT_EQ(texts(streams_.newest("a", {0, kAnyEpoch}, even).publications), "14 ");
+  EXPECT_EQ(texts(streams_.newest("a", {13, epoch}, even).publications), "14 ");
+  EXPECT_EQ(texts(streams_.newest("a", {14, kNoEpoch}, even).publications), "14 ");
+  EXPECT_EQ(texts(streams_.newest("a", {99, epoch}, even).publications), "14 ");
+  got = streams_.newest("a", {14, epoch}, even);
+  EXPECT_TRUE(got.recovered);
+  EXPECT_TRUE(got.publications.empty());
+  EXPECT_FALSE(streams_.newest("a", {0, kAnyEpoch}, none).recovered);
+}
+
+TEST_F(StreamsTest, OnlyWhatFitsCountsAgainstTheBytesOfARecovery) {
+  Streams small({.recovered_bytes = 100}, clock_, 7);
+  for (int n = 0; n < 8; ++n) publish(small, "a", std::string(n % 2 == 0 ? 20 : 60, 'x'));
+  const Streams::Fits shorter = [](const Publication& p) { return p.data.size() == 20; };
+  EXPECT_FALSE(small.recover("a", {0, kAnyEpoch}).recovered);
+  EXPECT_EQ(small.recover("a", {0, kAnyEpoch}, Streams::Bounded::for_reply, shorter).publications.size(), 4U);
+}
+
 TEST_F(StreamsTest, NewestIsForChannelsOfOneValue) {
   EXPECT_TRUE(streams_.newest("a", {0, kAnyEpoch}).recovered);
   EXPECT_FALSE(streams_.newest("a", {3, kNoEpoch}).recovered);
@@ -298,6 +333,32 @@ TEST_F(StreamsTest, SavedTogetherTheyMayBeLoadedApart) {
   EXPECT_EQ(one.position("unused"), streams_.position("unused"));
 }
 
+// Two shards, "a" at home on the first. What the second keeps of it is as old as the restart before.
+TEST_F(StreamsTest, EpochIsNewAfterEachDropWhateverOtherShardsSave) {
+  const Streams::Limits one_stream{.streams = 1};
+  std::set<std::uint64_t> epochs;
+  std::string first, second;
+  for (int run = 0; run < 4; ++run) {
+    Streams home(one_stream, clock_, 1), other(one_stream, clock_, 1);
+    for (Streams* streams : {&home, &other}) {
+      if (run > 0) ASSERT_TRUE(streams->load(first, kNobody) && streams->load(second, kNobody));
+    }
+    EXPECT_TRUE(epochs.insert(publish(home, "a", "x").epoch).second) << run;
+    publish(home, "b", "pushes it out");
+    first = home.save();
+    second = other.save();
+  }
+}
+
+TEST_F(StreamsTest, EpochThatWasForgottenDoesNotComeBackWithAnothersSeed) {
+  Streams home({.streams = 1}, clock_, 1), other({.streams = 1}, clock_, 1);
+  const std::uint64_t first = publish(home, "a", "x").epoch;
+  for (int n = 0; n < 20; ++n) publish(home, std::to_string(n), "pushes others out");
+  Streams again({}, clock_, 2);
+  ASSERT_TRUE(again.load(home.save(), kNobody) && again.load(other.save(), kNobody));
+  EXPECT_NE(again.position("a").epoch, first);
+}
+
 TEST_F(StreamsTest, DamagedBytesLoadNothing) {
   publish_many("a", 1, 2);
   const std::string saved = streams_.save();
@@ -367,6 +428,36 @@ TEST_F(StreamsTest, AgreesWithAPlainListOverRandomStories) {
   }
   EXPECT_GT(recovered, 2000U);
   EXPECT_GT(lost, 500U);
+}
+
+TEST_F(StreamsTest, APublicationOfAnOldVersionIsPassedOver) {
+  const auto version = [](std::uint64_t number, std::uint64_t epoch) {
+    HistoryOptions options = kTen;
+    options.version = number;
+    options.version_epoch = epoch;
+    return options;
+  };
+  EXPECT_EQ(publish("a", "one", version(5, 0)).offset, 1U);
+  for (const std::uint64_t old : {5U, 4U}) {
+    auto late = std::make_shared<Publication>();
+    late->channel = "a";
+    EXPECT_EQ(streams_.append(late, version(old, 0)), streams_.position("a"));
+    EXPECT_EQ(late->offset, 0U);
+  }
+  EXPECT_EQ(publish("a", "two", version(6, 0)).offset, 2U);
+  EXPECT_EQ(publish("a", "plain").offset, 3U) << "without a version nothing is compared";
+  EXPECT_EQ(publish("a", "late", version(6, 0)).offset, 3U) << "and the newest version stays";
+  EXPECT_EQ(publish("a", "other epoch", version(1, 77)).offset, 4U);
+  EXPECT_EQ(publish("a", "late", version(1, 77)).offset, 4U);
+  EXPECT_EQ(publish("a", "late in any", version(1, 0)).offset, 4U);
+  EXPECT_EQ(publish("b", "one", version(1, 0)).offset, 1U) << "each channel has its own";
+  streams_.clear("a");
+  EXPECT_EQ(publish("a", "late", version(1, 77)).offset, 4U);
+
+  Streams again({}, clock_, 8);
+  ASSERT_TRUE(again.load(streams_.save(), kAll));
+  EXPECT_EQ(publish(again, "a", "late", version(1, 77)).offset, 4U);
+  EXPECT_EQ(publish(again, "a", "new", version(2, 77)).offset, 5U);
 }
 
 }  // namespace

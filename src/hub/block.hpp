@@ -23,8 +23,9 @@ class BlockRef {
     if (memory == nullptr) std::abort();
     return BlockRef(new (memory) Header{1, 0, static_cast<std::uint32_t>(capacity)});
   }
-  static BlockRef copy(std::string_view bytes) {
-    auto block = make(bytes.size());
+  /// With room for so many bytes more.
+  static BlockRef copy(std::string_view bytes, std::size_t room = 0) {
+    auto block = make(bytes.size() + room);
     block.append(bytes);
     return block;
   }
@@ -41,6 +42,8 @@ class BlockRef {
   }
 
   explicit operator bool() const { return header_ != nullptr; }
+  /// Nobody else holds it.
+  bool alone() const { return header_->refs == 1; }
   char* data() const { return reinterpret_cast<char*>(header_ + 1); }
   std::uint32_t size() const { return header_->size; }
   std::uint32_t room() const { return header_->capacity - header_->size; }

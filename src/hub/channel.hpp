@@ -11,9 +11,13 @@
 #include <string>
 #include <vector>
 
+#include "core/compact_text.hpp"
 #include "core/result.hpp"
+#include "hub/apart.hpp"
 #include "hub/client.hpp"
+#include "hub/few.hpp"
 #include "hub/log.hpp"
+#include "hub/subscribers.hpp"
 #include "hub/subscription.hpp"
 
 namespace gatecast::hub {
@@ -24,15 +28,24 @@ class Channel {
   static constexpr std::size_t kLogFrom = 8;
   static constexpr std::size_t kLogUntil = 4;
 
+  /// How publications reach a subscriber.
+  enum class How : std::uint8_t {
+    plain,
+    filtered,  // those that fit its filter, by its outbox: `apart` has them
+    fresh,     // takes differences and does not hold the newest publication: the next one comes whole, by its outbox
+    delta,     // holds the newest publication: the next one may come as a difference
+  };
   struct Subscriber {
     Client* client;
     std::uint64_t cursor;  // where there is a log: the next frame for it
     std::uint32_t slot;    // its place among the client's subscriptions
     std::uint16_t log;     // which of `logs`
     bool joins;            // it sees who comes and goes
+    How how;
   };
   struct FormLog {
-    const Form* form;
+    const Form* form;  // null: of those who are served by their outboxes; it stays empty
+    bool delta;        // of those who hold the newest publication
     Log log;
   };
   /// Who waits for the home's answer before its subscription stands.
@@ -43,16 +56,20 @@ class Channel {
     std::uint32_t recovery = 0;  // the number of the recovery it asked the home for; 0: none
   };
 
-  explicit Channel(std::string n) : name(std::move(n)) {}
+  explicit Channel(std::string_view n) : name(n) {}
 
   bool logged() const { return logs != nullptr; }
   bool unused() const { return subscribers.empty() && waiting.empty() && home_mask == 0; }
 
-  const std::string name;
-  std::vector<Subscriber> subscribers;
+  // In this order it takes 96 bytes.
+  const CompactText name;
   std::unique_ptr<std::vector<FormLog>> logs;
-  std::vector<Waiting> waiting;
-  std::uint64_t home_mask = 0;     // at home: the shards that have subscribers
+  std::unique_ptr<Apart> apart;  // where some subscribers have a filter or take differences
+  Few<Waiting> waiting;
+  std::uint64_t home_mask = 0;  // at home: the shards that have subscribers
+  /// The newest publication that came here, where the channel keeps a history; every subscriber here stands there.
+  broker::StreamPosition position{};
+  [[no_unique_address]] Subscribers<Subscriber> subscribers;
   std::uint32_t registration = 0;  // the number of the registration at home; 0: none
   bool active = false;             // the home has answered it
   /// Whether the home was asked for what was lost on the way here, and whether more was lost since.
@@ -61,8 +78,8 @@ class Channel {
   bool dirty = false;      // in the hub's list of channels to flush
   bool again = false;      // frames came while the pass was under way
   std::uint32_t pass = 0;  // how far the pass over the subscribers has come
-  /// The newest publication that came here, where the channel keeps a history; every subscriber here stands there.
-  broker::StreamPosition position{};
 };
+
+static_assert(sizeof(Channel) <= 96, "part of what an idle client costs: its personal channel");
 
 }  // namespace gatecast::hub

@@ -26,15 +26,22 @@ class Client {
 
   std::size_t queued_bytes() const { return outbox_.bytes(); }
   std::size_t channels() const { return subscriptions_.size(); }
+  std::uint64_t bytes_out() const { return bytes_out_; }
 
  protected:
   ~Client() = default;
+  /// Nothing is queued, and all that `write` took has left.
+  bool all_sent() const { return outbox_.empty() && !unsent_; }
+
+  bool unsent_ = false;  // set by `write`: a part of what it took has not left yet
 
  private:
   friend class Hub;
   friend class Channel;
 
-  /// Bytes the kernel took, 0 where it takes none now (the client then calls Hub::writable when it does), -2: broken.
+  /// Bytes taken, 0 where none are now (the client then calls Hub::writable when they are again), -2: broken. What was
+  /// taken is never offered again; where a part of it has not left yet `unsent_` is set, and the next call, be it
+  /// without bytes, goes on with that.
   virtual std::ptrdiff_t write(const iovec* parts, std::size_t count) = 0;
   /// Write readiness is wanted, or no longer.
   virtual void want_writable(bool on) = 0;
@@ -57,6 +64,7 @@ class Client {
 
   Outbox outbox_;
   std::vector<Subscription> subscriptions_;
+  std::uint64_t bytes_out_ = 0;
   bool blocked_ = false;       // the kernel's buffer is full; waits for write readiness
   bool dirty_ = false;         // in the hub's list of clients to flush
   std::uint16_t waiting_ = 0;  // subscriptions that wait for a home's answer

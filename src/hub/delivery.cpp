@@ -6,6 +6,8 @@ namespace {
 constexpr std::size_t kParts = 64;
 // Reading the clock costs as much as a small part of a send: not for each.
 constexpr unsigned kClockEvery = 16;
+// Who publishes to itself has a short reply behind the publication: a frame's head and {"id":4294967295,"publish":{}}.
+constexpr std::size_t kReplyRoom = 32;
 
 std::size_t total(const iovec* parts, std::size_t count) {
   std::size_t sum = 0;
@@ -14,11 +16,11 @@ std::size_t total(const iovec* parts, std::size_t count) {
 }
 }  // namespace
 
-void Hub::deliver(const broker::Publication& publication) {
+void Hub::deliver(const broker::PublicationRef& publication) {
   check_.assert_here();
-  auto* channel = find(publication.channel);
+  auto* channel = find(publication->channel);
   if (channel == nullptr) return;
-  if (publication.offset == 0 || follows(*channel, publication)) hand_out(*channel, publication);
+  if (publication->offset == 0 || follows(*channel, *publication)) hand_out(*channel, publication);
 }
 
 /// Whether it is the next one of the stream, which then stands at it; a hole before it is asked for.
@@ -34,12 +36,13 @@ bool Hub::follows(Channel& channel, const broker::Publication& publication) {
   return true;
 }
 
-void Hub::hand_out(Channel& channel, const broker::Publication& publication) {
+void Hub::hand_out(Channel& channel, const broker::PublicationRef& publication) {
   if (channel.subscribers.empty()) return;
+  if (channel.apart != nullptr) return hand_out_apart(channel, publication);
   if (channel.logged()) {
-    append_to_logs(channel, publication);
+    append_to_logs(channel, *publication, {});
   } else {
-    deliver_to_outboxes(channel, publication);
+    deliver_to_outboxes(channel, *publication);
   }
 }
 
@@ -52,21 +55,30 @@ void Hub::deliver_to_outboxes(Channel& channel, const broker::Publication& publi
       form = &its;
       frame_.clear();
       form->encode(frame_, publication);
-      if (!frame_.empty()) frame = whole(BlockRef::copy(frame_));
+      if (!frame_.empty()) frame = whole(BlockRef::copy(frame_, kReplyRoom));
     }
-    if (frame_.empty()) continue;
-    ++stats_.deliveries;
-    s.client->outbox_.put(frame);
-    bound_queue(*s.client);
-    mark(*s.client);
+    if (!frame_.empty()) put(*s.client, frame);
   }
 }
 
-void Hub::append_to_logs(Channel& channel, const broker::Publication& publication) {
+void Hub::put(Client& client, const Slice& frame) {
+  if (client.muted_ || client.doomed_) return;
+  ++stats_.deliveries;
+  client.outbox_.put(frame);
+  bound_queue(client);
+  mark(client);
+}
+
+void Hub::append_to_logs(Channel& channel, const broker::Publication& publication, std::string_view delta) {
   for (std::uint32_t i = 0; i < channel.logs->size(); ++i) {
-    auto& [form, log] = (*channel.logs)[i];
+    auto& [form, takes_delta, log] = (*channel.logs)[i];
+    if (form == nullptr) continue;
     frame_.clear();
-    form->encode(frame_, publication);
+    if (takes_delta) {
+      form->encode_delta(frame_, publication, delta);
+    } else {
+      form->encode(frame_, publication);
+    }
     if (frame_.empty()) continue;
     log.append(frame_);
     log_bytes_ += frame_.size();
@@ -130,11 +142,44 @@ std::size_t Hub::unread(const Client& client) const {
   return sum;
 }
 
+void Hub::send(Client& client, std::string_view frame) {
+  check_.assert_here();
+  if (client.doomed_) return;
+  client.outbox_.put_copy(frame);
+  bound_queue(client);
+  mark(client);
+}
+
 void Hub::send(Client& client, Slice frame) {
   check_.assert_here();
   if (client.doomed_) return;
   client.outbox_.put(std::move(frame));
   bound_queue(client);
+  mark(client);
+}
+
+void Hub::send_answer(Client& client, std::string_view answer) {
+  check_.assert_here();
+  if (client.doomed_) return;
+  // One answer may be larger than the bound; a peer that asks on without taking that one is slow.
+  bound_queue(client);
+  if (client.doomed_) return;
+  client.outbox_.put(whole(BlockRef::copy(answer)));
+  mark(client);
+}
+
+void Hub::hold(Client& client) {
+  check_.assert_here();
+  client.outbox_.hold();
+}
+
+void Hub::release(Client& client, std::string_view first) {
+  check_.assert_here();
+  if (!client.outbox_.held()) return send(client, first);
+  client.outbox_.release(whole(BlockRef::copy(first)));
+  bound_queue(client);
+  // The passes over its channels' logs left it out.
+  if (unread(client) > client.outbox_.bytes()) return flush_client(client, true);
   mark(client);
 }
 
@@ -290,10 +335,10 @@ void Hub::flush_client(Client& client, bool logs_too) {
   for (;;) {
     const std::size_t queued = client.outbox_.bytes();
     std::size_t used = client.outbox_.gather(parts.data(), kParts);
-    if (logs_too && total(parts.data(), used) == queued) {
+    if (logs_too && !client.outbox_.held() && total(parts.data(), used) == queued) {
       used += gather_logs(client, parts.data() + used, kParts - used);
     }
-    if (used == 0) break;
+    if (used == 0 && !client.unsent_) break;
     const std::size_t offered = total(parts.data(), used);
     const auto taken = client.write(parts.data(), used);
     ++stats_.writes;
@@ -305,13 +350,14 @@ void Hub::flush_client(Client& client, bool logs_too) {
     after_write(client, offered, taken);
     if (client.blocked_ || client.doomed_ || used < kParts) break;
   }
-  if (client.muted_ && client.outbox_.empty() && !client.doomed_) news_.emplace_back(&client, News::drained);
+  if (client.muted_ && client.all_sent() && !client.doomed_) news_.emplace_back(&client, News::drained);
 }
 
 void Hub::after_write(Client& client, std::size_t offered, std::ptrdiff_t taken) {
   if (taken < 0) return doom(client, News::broken);
   stats_.bytes_out += static_cast<std::uint64_t>(taken);
-  if (static_cast<std::size_t>(taken) < offered) block(client);
+  client.bytes_out_ += static_cast<std::uint64_t>(taken);
+  if (static_cast<std::size_t>(taken) < offered || client.unsent_) block(client);
 }
 
 void Hub::block(Client& client) {

@@ -240,5 +240,51 @@ TEST_F(Delivery, TornAtEveryByte) {
   }
 }
 
+// Below and above the number of subscribers from which there is a log.
+TEST_F(Delivery, WhoIsHeldGetsNothingUntilItsReply) {
+  for (const std::size_t others : {1u, 20u}) {
+    start(others);
+    auto& held = join();
+    hub().send(held, frame("before"));
+    hub().hold(held);
+    publish(3);
+    net->settle();
+    EXPECT_EQ(held.frames(), Frames{"before"});
+    EXPECT_EQ(clients[0]->frames(), publications(0, 3));
+    hub().release(held, frame("reply"));
+    net->settle();
+    publish(1);
+    net->settle();
+    Frames wanted = publications(0, 4);
+    wanted.insert(wanted.begin(), {"before", "reply"});
+    EXPECT_EQ(held.frames(), wanted) << others;
+  }
+}
+
+TEST_F(Delivery, WhoIsHeldAndEndsGetsNothingOfTheChannels) {
+  for (const std::size_t others : {1u, 20u}) {
+    start(others);
+    auto& held = join();
+    hub().hold(held);
+    publish(3);
+    net->settle();
+    hub().mute(held, false);
+    hub().send(held, frame("bye"));
+    net->settle();
+    EXPECT_EQ(held.frames(), Frames{"bye"}) << others;
+    EXPECT_EQ(held.drained, 1);
+  }
+}
+
+TEST_F(Delivery, QueueOfWhoIsHeldIsBounded) {
+  start(0, {.queue_bytes = 1000});
+  auto& held = join();
+  hub().hold(held);
+  publish(200);
+  net->settle();
+  EXPECT_EQ(held.slow, 1);
+  EXPECT_TRUE(held.received.empty());
+}
+
 }  // namespace
 }  // namespace gatecast::hub

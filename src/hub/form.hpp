@@ -5,6 +5,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "broker/publication.hpp"
 
@@ -16,6 +17,9 @@ class Form {
   /// Appends the complete frame that carries `publication` to a subscriber; nothing where such subscribers do not see
   /// its kind.
   virtual void encode(std::string& out, const broker::Publication& publication) const = 0;
+  /// The same for subscribers that take differences: the data is a text that holds `delta`, or where that is empty the
+  /// publication's own.
+  virtual void encode_delta(std::string& out, const broker::Publication& publication, std::string_view delta) const = 0;
 };
 
 }  // namespace gatecast::hub

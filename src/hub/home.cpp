@@ -19,11 +19,11 @@ void Hub::set_home_mask(Channel& channel, std::uint64_t mask) {
 
 void Hub::ask_home(Channel& channel) {
   channel.registration = ++last_registration_;
+  channel.refill = Channel::Refill::none;  // an answer to the registration before is not awaited
   const unsigned home = home_of(channel.name);
-  if (home == shard_) return home_register(channel.name, shard_, channel.registration);
-  mesh_.post_control(home, [hub = mesh_.hubs[home], name = channel.name, from = shard_, n = channel.registration] {
-    hub->home_register(name, from, n);
-  });
+  if (home == shard_) return home_register(channel.name.text(), shard_, channel.registration);
+  mesh_.post_control(home, [hub = mesh_.hubs[home], name = channel.name.text(), from = shard_,
+                            n = channel.registration] { hub->home_register(name, from, n); });
 }
 
 void Hub::leave_home(Channel& channel) {
@@ -36,7 +36,7 @@ void Hub::leave_home(Channel& channel) {
     return;
   }
   mesh_.post_control(
-      home, [hub = mesh_.hubs[home], name = channel.name, from = shard_] { hub->home_unregister(name, from); });
+      home, [hub = mesh_.hubs[home], name = channel.name.text(), from = shard_] { hub->home_unregister(name, from); });
 }
 
 void Hub::home_register(const std::string& name, unsigned from, std::uint32_t registration) {
@@ -78,7 +78,8 @@ void Hub::answer(const std::string& name, std::uint32_t registration, std::optio
     if (at == channel->waiting.end()) break;
     auto next = std::move(*at);
     channel->waiting.erase(at);
-    if (accepted) add(*channel, *next.client, next.options.joins);
+    no_longer_waiting(*channel);
+    if (accepted) add(*channel, *next.client, next.options);
     --next.client->waiting_;
     next.done(accepted ? Result<Subscribed>(Subscribed{.position = channel->position})
                        : Result<Subscribed>(Errc::overloaded));
@@ -92,10 +93,7 @@ Task<Result<broker::StreamPosition>> Hub::publish(std::shared_ptr<broker::Public
   check_.assert_here();
   using Answer = Result<broker::StreamPosition>;
   const unsigned home = home_of(publication->channel);
-  if (home == shard_) {
-    if (!may_take_data()) co_return Errc::overloaded;
-    co_return home_publish(std::move(publication), history);
-  }
+  if (home == shard_) co_return publish_here(std::move(publication), history);
   const std::size_t bytes = publication->data.size() + kMessageBytes;
   Mesh& mesh = mesh_;
   co_return co_await arrival<Answer>([&mesh, home, bytes, history, &publication](Resume<Answer> resume) {
@@ -108,12 +106,22 @@ Task<Result<broker::StreamPosition>> Hub::publish(std::shared_ptr<broker::Public
   });
 }
 
+Result<broker::StreamPosition> Hub::publish_here(std::shared_ptr<broker::Publication> publication,
+                                                 broker::HistoryOptions history) {
+  check_.assert_here();
+  if (!may_take_data()) return Errc::overloaded;
+  return home_publish(std::move(publication), history);
+}
+
 broker::StreamPosition Hub::home_publish(std::shared_ptr<broker::Publication> publication,
                                          broker::HistoryOptions history) {
   check_.assert_here();
   ++stats_.publications;
   broker::StreamPosition position;
-  if (history.on()) position = streams_.append(publication, history);
+  if (history.on()) {
+    position = streams_.append(publication, history);
+    if (publication->offset == 0) return position;
+  }
   home_spread(std::move(publication));
   return position;
 }
@@ -124,13 +132,16 @@ void Hub::home_spread(const broker::PublicationRef& publication) {
   for (std::uint64_t mask = channel->home_mask; mask != 0; mask &= mask - 1) {
     const auto to = static_cast<unsigned>(std::countr_zero(mask));
     if (to == shard_) {
-      deliver(*publication);
+      deliver(publication);
       continue;
     }
     auto* hub = mesh_.hubs[to];
     const std::size_t bytes = publication->data.size() + kMessageBytes;
-    if (mesh_.post_data(to, bytes, [hub, publication] { hub->deliver(*publication); })) continue;
+    if (mesh_.post_data(to, bytes, [hub, publication] { hub->deliver(publication); })) continue;
     ++stats_.gapped;
+    // Word of who comes and goes is lost for good: were subscribers told, each would leave and come, and fill the
+    // lanes.
+    if (publication->kind != broker::PublicationKind::message) continue;
     mesh_.post_control(to,
                        [hub, name = publication->channel, kept = publication->offset != 0] { hub->gap(name, kept); });
   }

@@ -19,26 +19,31 @@ Channel* Hub::find(std::string_view name) const {
 
 Channel& Hub::get(std::string_view name) {
   if (auto* found = find(name)) return *found;
-  return **channels_.insert(std::make_unique<Channel>(std::string(name))).first;
+  return **channels_.insert(std::make_unique<Channel>(name)).first;
 }
 
 void Hub::drop_if_unused(Channel& channel) {
   if (!channel.unused()) return;
   if (channel.dirty) std::ranges::replace(dirty_channels_, &channel, nullptr);
-  channels_.erase(channels_.find(std::string_view(channel.name)));
+  channels_.erase(channels_.find(channel.name.view()));
 }
 
 void Hub::subscribe(Client& client, std::string_view name, SubscribeOptions options, SubscribeDone done) {
   check_.assert_here();
   if (subscribed(client, name) || waits_for(client, name)) return done(Errc::already_subscribed);
   if (client.subscriptions_.size() + client.waiting_ >= limits_.channels) return done(Errc::limit_exceeded);
+  if (options.recover && queues_full()) {
+    ++stats_.busy;
+    return done(Errc::queues_full);
+  }
   auto& channel = get(name);
   if (channel.active && !options.recover) {
-    add(channel, client, options.joins);
+    add(channel, client, options);
     return done(Subscribed{.position = channel.position});
   }
   const bool recovers = options.recover.has_value();
   channel.waiting.push_back({&client, std::move(options), std::move(done)});
+  waited_for_.insert(&channel);
   ++client.waiting_;
   // The home answers the registration first, so a recovery finds the channel active.
   if (recovers) channel.waiting.back().recovery = ++last_recovery_;
@@ -70,13 +75,19 @@ bool Hub::waits_for(const Client& client, std::string_view name) const {
 
 std::vector<std::string> Hub::channels_of(const Client& client) const {
   std::vector<std::string> names;
-  for (const auto& s : client.subscriptions_) names.push_back(s.channel->name);
+  for (const auto& s : client.subscriptions_) names.push_back(s.channel->name.text());
   return names;
 }
 
 void Hub::each_channel(const std::function<void(const std::string&, std::size_t)>& fn) const {
   for (const auto& channel : channels_) {
-    if (!channel->subscribers.empty()) fn(channel->name, channel->subscribers.size());
+    if (!channel->subscribers.empty()) fn(channel->name.text(), channel->subscribers.size());
+  }
+}
+
+void Hub::each_home(const std::function<void(std::string_view)>& fn) const {
+  for (const auto& channel : channels_) {
+    if (channel->home_mask != 0) fn(channel->name);
   }
 }
 
@@ -89,6 +100,7 @@ void Hub::forget(Client& client) {
 
 void Hub::mute(Client& client, bool keep) {
   check_.assert_here();
+  client.outbox_.drop_held();
   remove_all(client, keep);
   client.muted_ = true;
   mark(client);
@@ -108,20 +120,21 @@ void Hub::remove_all(Client& client, bool keep) {
 void Hub::remove_waiting(Client& client) {
   if (client.waiting_ == 0) return;
   client.waiting_ = 0;
-  std::vector<Channel*> emptied;
-  for (const auto& channel : channels_) {
-    if (std::erase_if(channel->waiting, [&client](const auto& w) { return w.client == &client; }) == 0) continue;
-    if (channel->subscribers.empty() && channel->waiting.empty()) emptied.push_back(channel.get());
+  std::vector<Channel*> left;
+  for (auto* channel : waited_for_) {
+    if (channel->waiting.erase_if([&client](const auto& w) { return w.client == &client; })) left.push_back(channel);
   }
-  for (auto* channel : emptied) close_channel(*channel);
+  for (auto* channel : left) {
+    no_longer_waiting(*channel);
+    if (channel->subscribers.empty() && channel->waiting.empty()) close_channel(*channel);
+  }
 }
 
-void Hub::add(Channel& channel, Client& client, bool joins) {
-  Channel::Subscriber s{&client, 0, static_cast<std::uint32_t>(client.subscriptions_.size()), 0, joins};
-  if (channel.logged()) {
-    s.log = log_for(channel, client.form(joins));
-    s.cursor = (*channel.logs)[s.log].log.end();
-  }
+void Hub::add(Channel& channel, Client& client, const SubscribeOptions& options, broker::PublicationRef holds) {
+  const auto slot = static_cast<std::uint32_t>(client.subscriptions_.size());
+  Channel::Subscriber s{&client, 0, slot, 0, options.joins, Channel::How::plain};
+  if (options.filter != nullptr || options.delta) s.how = enter_apart(channel, client, options, std::move(holds));
+  if (channel.logged()) join_log(channel, s);
   client.subscriptions_.push_back({&channel, static_cast<std::uint32_t>(channel.subscribers.size())});
   channel.subscribers.push_back(s);
   ++subscription_count_;
@@ -136,6 +149,7 @@ void Hub::place(Channel& channel, std::size_t index, Channel::Subscriber s) {
 void Hub::remove(Client& client, std::size_t slot, bool keep) {
   auto& channel = *client.subscriptions_[slot].channel;
   std::size_t index = client.subscriptions_[slot].index;
+  if (channel.subscribers[index].how != Channel::How::plain) leave_apart(channel, channel.subscribers[index]);
   if (keep && channel.logged()) keep_pending(channel, channel.subscribers[index]);
 
   // A pass may be under way: those before `pass` have been visited, and the one that fills the hole must not change
@@ -165,21 +179,22 @@ void Hub::close_channel(Channel& channel) {
   drop_if_unused(channel);
 }
 
-std::uint16_t Hub::log_for(Channel& channel, const Form& form) {
+/// From the next frame on it reads the log of its form.
+void Hub::join_log(Channel& channel, Channel::Subscriber& s) {
+  const bool by_outbox = s.how == Channel::How::filtered || s.how == Channel::How::fresh;
+  const Form* form = by_outbox ? nullptr : &s.client->form(s.joins);
+  const bool delta = s.how == Channel::How::delta;
   auto& logs = *channel.logs;
-  for (std::uint16_t i = 0; i < logs.size(); ++i) {
-    if (logs[i].form == &form) return i;
-  }
-  logs.push_back({&form, {}});
-  return static_cast<std::uint16_t>(logs.size() - 1);
+  std::size_t i = 0;
+  while (i < logs.size() && (logs[i].form != form || logs[i].delta != delta)) ++i;
+  if (i == logs.size()) logs.push_back({form, delta, {}});
+  s.log = static_cast<std::uint16_t>(i);
+  s.cursor = logs[i].log.end();
 }
 
 void Hub::start_log(Channel& channel) {
   channel.logs = std::make_unique<std::vector<Channel::FormLog>>();
-  for (auto& s : channel.subscribers) {
-    s.log = log_for(channel, s.client->form(s.joins));
-    s.cursor = (*channel.logs)[s.log].log.end();
-  }
+  for (auto& s : channel.subscribers) join_log(channel, s);
 }
 
 void Hub::stop_log(Channel& channel) {

@@ -9,7 +9,7 @@
 // Place: server's connections and API call it; it knows no sockets: bytes leave through Client::write. Threads: its
 // shard; `Mesh` carries the messages to the others. Lifetime: outlives its clients. Bounds: Limits; a turn sends to at
 // most 512 clients or for 2 ms and goes on in the next. Errors: overloaded where a mailbox is full, limit_exceeded,
-// already_subscribed.
+// already_subscribed, queues_full.
 #pragma once
 
 #include <boost/unordered/unordered_flat_set.hpp>
@@ -51,12 +51,16 @@ struct HubStats {
   std::uint64_t refilled = 0;     // publications that the home sent again after that
   std::uint64_t recovered = 0;    // subscribers that got what they had missed
   std::uint64_t unrecovered = 0;  // subscribers that could not
+  std::uint64_t deltas = 0;       // publications made a difference, once a shard
+  std::uint64_t withheld = 0;     // deliveries that a filter spared
+  std::uint64_t busy = 0;         // recoveries refused because too much waits to be sent
 };
 
 class Hub {
  public:
   struct Limits {
-    std::size_t queue_bytes = 1u << 20;  // of one client
+    std::size_t queue_bytes = 1u << 20;     // of one client
+    std::size_t queued_bytes = 128u << 20;  // of all clients of the shard; over it nothing kept is read for them
     std::size_t log_bytes_channel = 8u << 20;
     std::size_t log_bytes_shard = 64u << 20;
     std::size_t channels = 128;  // of one client
@@ -64,6 +68,7 @@ class Hub {
     Duration turn_time = std::chrono::milliseconds(2);
     broker::Streams::Limits streams{};
     std::size_t presence_entries = 1'000'000;
+    std::size_t refill_bytes = 1u << 20;  // of one answer to a shard that lost something; the rest is asked for again
   };
 
   /// `seed` makes the epochs of histories: random, the same for all shards.
@@ -81,6 +86,8 @@ class Hub {
   bool subscribed(const Client& client, std::string_view channel) const;
   /// The names of the client's channels.
   std::vector<std::string> channels_of(const Client& client) const;
+  /// What waits to be sent to the client: its outbox, and what it has not read of its channels' logs.
+  std::size_t queued_bytes(const Client& client) const { return unread(client); }
   /// Takes the client out of everything; it gets nothing more.
   void forget(Client& client);
   /// Stops deliveries to a client that is closing: takes it out of its channels, keeps its outbox.
@@ -92,6 +99,10 @@ class Hub {
   /// Publishes through the channel's home, which keeps it as `history` says; resumes here. Errors: overloaded.
   Task<Result<broker::StreamPosition>> publish(std::shared_ptr<broker::Publication> publication,
                                                broker::HistoryOptions history = {});
+  /// Whether the channel's home is here: what is published then is published at once.
+  bool is_home(std::string_view channel) const { return home_of(channel) == shard_; }
+  Result<broker::StreamPosition> publish_here(std::shared_ptr<broker::Publication> publication,
+                                              broker::HistoryOptions history);
   /// What the home keeps; resumes here. Errors: those of broker::Streams::read.
   Task<Result<broker::HistoryPage>> history(std::string channel, broker::HistoryQuery query);
   Task<void> clear_history(std::string channel);
@@ -103,15 +114,24 @@ class Hub {
   /// Once a second or so: what is past its time goes.
   void tick();
 
+  /// From here on what is sent to the client waits, until `release` sends `first` before it. Who is held has nothing of
+  /// the channels sent; its queue's bound holds.
+  void hold(Client& client);
+  void release(Client& client, std::string_view first);
+
   /// Queues one complete frame (a reply, a push, a control frame) for the client.
-  void send(Client& client, std::string_view frame) { send(client, whole(BlockRef::copy(frame))); }
+  void send(Client& client, std::string_view frame);
   /// The same for one that several clients get.
   void send(Client& client, Slice frame);
+  /// The same for the answer to a request, in one piece, which its maker bounds: it may be larger than the queue.
+  void send_answer(Client& client, std::string_view answer);
   /// The kernel takes bytes of this client again.
   void writable(Client& client);
 
   /// Sends what is queued, within the turn's budget; returns true where something is left.
   bool flush();
+  /// Whether so much waits in clients' outboxes that histories and presence are not read for them now.
+  bool queues_full() const { return Outbox::all_bytes() > limits_.queued_bytes; }
   /// False while the logs are so full that no more should be taken in before they are sent.
   bool may_take_data() const { return log_bytes_ < limits_.log_bytes_shard / 2 && !channel_backlog_; }
 
@@ -120,6 +140,10 @@ class Hub {
   /// Channels with a subscriber on any shard whose home is here; over all shards each is counted once.
   std::size_t home_count() const { return home_count_; }
   std::size_t subscription_count() const { return subscription_count_; }
+  std::size_t log_bytes() const { return log_bytes_; }
+  /// Of the channels whose home is here.
+  const broker::Streams& histories() const { return streams_; }
+  const broker::Presence& present() const { return presence_; }
   const HubStats& stats() const { return stats_; }
   /// The histories of which this shard is the home, as bytes, and back from those of all shards: before the first
   /// client and after the last. False: the bytes are none of ours.
@@ -129,17 +153,19 @@ class Hub {
   }
   /// Calls `fn(name, subscribers)` for every channel with subscribers here.
   void each_channel(const std::function<void(const std::string&, std::size_t)>& fn) const;
+  /// Calls `fn(name)` for the channels that `home_count` counts.
+  void each_home(const std::function<void(std::string_view)>& fn) const;
 
  private:
   struct ByName {
     using is_transparent = void;
     std::size_t operator()(std::string_view n) const { return std::hash<std::string_view>{}(n); }
-    std::size_t operator()(const std::unique_ptr<Channel>& c) const { return (*this)(std::string_view(c->name)); }
+    std::size_t operator()(const std::unique_ptr<Channel>& c) const { return (*this)(c->name.view()); }
     bool operator()(const std::unique_ptr<Channel>& a, const std::unique_ptr<Channel>& b) const {
-      return a->name == b->name;
+      return a->name == b->name.view();
     }
     bool operator()(const std::unique_ptr<Channel>& a, std::string_view b) const { return a->name == b; }
-    bool operator()(std::string_view a, const std::unique_ptr<Channel>& b) const { return a == b->name; }
+    bool operator()(std::string_view a, const std::unique_ptr<Channel>& b) const { return b->name == a; }
   };
 
   unsigned home_of(std::string_view channel) const;
@@ -148,16 +174,19 @@ class Hub {
   void drop_if_unused(Channel& channel);
 
   // Subscribers (hub.cpp).
-  void add(Channel& channel, Client& client, bool joins);
+  void add(Channel& channel, Client& client, const SubscribeOptions& options, broker::PublicationRef holds = {});
   void remove(Client& client, std::size_t slot, bool keep);
   void remove_all(Client& client, bool keep);
   void remove_waiting(Client& client);
+  void no_longer_waiting(Channel& channel) {
+    if (channel.waiting.empty()) waited_for_.erase(&channel);
+  }
   bool waits_for(const Client& client, std::string_view channel) const;
   void place(Channel& channel, std::size_t index, Channel::Subscriber s);
   void close_channel(Channel& channel);
   void start_log(Channel& channel);
   void stop_log(Channel& channel);
-  std::uint16_t log_for(Channel& channel, const Form& form);
+  void join_log(Channel& channel, Channel::Subscriber& s);
   void keep_pending(Channel& channel, Channel::Subscriber& s);
 
   // The home, and the way to it (home.cpp).
@@ -192,23 +221,32 @@ class Hub {
   }
 
   // What was missed (recovery.cpp).
-  void ask_recovery(const std::string& name, std::uint32_t number);
+  void ask_recovery(const std::string& name, std::uint32_t number, bool again = false);
   void home_recover(const std::string& name, unsigned from, std::uint32_t number, const broker::StreamPosition& since,
-                    bool newest_only);
+                    bool newest_only, const FilterRef& filter, bool at_once);
   void recovery(const std::string& name, std::uint32_t number, std::optional<broker::Recovered> got);
   void refill(Channel& channel);
   void home_refill(const std::string& name, unsigned from, std::uint32_t registration,
                    const broker::StreamPosition& since);
-  void refilled(const std::string& name, std::uint32_t registration, const std::optional<broker::Recovered>& got);
+  void refilled(const std::string& name, std::uint32_t registration, const broker::StreamPosition& since,
+                const std::optional<broker::Recovered>& got);
   void tell_gap(Channel& channel);
+
+  // Filters and differences (apart.cpp).
+  Channel::How enter_apart(Channel& channel, Client& client, const SubscribeOptions& options,
+                           broker::PublicationRef holds);
+  void leave_apart(Channel& channel, const Channel::Subscriber& s);
+  void hand_out_apart(Channel& channel, const broker::PublicationRef& publication);
+  std::string_view delta_for(const Apart& apart, const broker::Publication& publication);
+  void put(Client& client, const Slice& frame);
 
   // Delivery (delivery.cpp).
   enum class News : std::uint8_t { slow, broken, drained };
-  void deliver(const broker::Publication& publication);
+  void deliver(const broker::PublicationRef& publication);
   bool follows(Channel& channel, const broker::Publication& publication);
-  void hand_out(Channel& channel, const broker::Publication& publication);
+  void hand_out(Channel& channel, const broker::PublicationRef& publication);
   void deliver_to_outboxes(Channel& channel, const broker::Publication& publication);
-  void append_to_logs(Channel& channel, const broker::Publication& publication);
+  void append_to_logs(Channel& channel, const broker::Publication& publication, std::string_view delta);
   void mark(Client& client);
   bool over_budget();
   void flush_client(Client& client, bool logs_too);
@@ -233,10 +271,12 @@ class Hub {
   const Clock& clock_;
   ShardCheck check_;
   boost::unordered_flat_set<std::unique_ptr<Channel>, ByName, ByName> channels_;
+  boost::unordered_flat_set<Channel*> waited_for_;  // those whose home somebody waits for
   std::vector<Channel*> dirty_channels_;
   std::vector<Client*> dirty_clients_;
   std::vector<std::pair<Client*, News>> news_;  // told at the end of the turn
   std::string frame_;                           // scratch for encoding
+  std::string delta_;                           // alike
   std::uint32_t last_registration_ = 0;
   std::uint32_t last_recovery_ = 0;
   std::size_t log_bytes_ = 0;

@@ -130,5 +130,89 @@ TEST(Outbox, EmptyHoldsNoPlaces) {
   EXPECT_EQ(box.places(), 0u);
 }
 
+// Bytes from before may still be on their way, in part, when the reply is put before what was held.
+TEST(Outbox, WhatIsHeldComesBehindTheFirst) {
+  for (std::size_t sent = 0; sent <= 6; ++sent) {
+    Outbox box;
+    box.put(slice("before"));
+    box.hold();
+    box.put(slice("one"));
+    box.put(slice("two"));
+    EXPECT_EQ(text_of(box), "before");
+    EXPECT_EQ(box.bytes(), 12u);
+    if (sent > 0) box.consume(sent);
+    EXPECT_FALSE(box.empty());
+    box.release(slice("first"));
+    EXPECT_EQ(text_of(box), std::string("before").substr(sent) + "firstonetwo");
+    EXPECT_EQ(box.bytes(), 17 - sent);
+  }
+}
+
+TEST(Outbox, WhatIsHeldIsDroppedAlone) {
+  Outbox box;
+  box.put(slice("before"));
+  box.consume(2);
+  box.hold();
+  box.put(slice("one"));
+  box.drop_held();
+  EXPECT_EQ(text_of(box), "fore");
+  EXPECT_EQ(box.bytes(), 4u);
+  box.drop_held();
+  box.put(slice("after"));
+  EXPECT_EQ(text_of(box), "foreafter");
+}
+
+std::size_t parts_of(const Outbox& box) {
+  std::array<iovec, 64> parts;
+  return box.gather(parts.data(), parts.size());
+}
+
+TEST(Outbox, AReplyLeavesInOnePieceWithThePublicationBeforeIt) {
+  Outbox box;
+  box.put(whole(BlockRef::copy("publication;", 16)));
+  box.put_copy("reply;");
+  EXPECT_EQ(parts_of(box), 1u);
+  EXPECT_EQ(text_of(box), "publication;reply;");
+  EXPECT_EQ(box.bytes(), 18u);
+  box.put_copy("more than the room that is left;");
+  EXPECT_EQ(parts_of(box), 2u);
+  EXPECT_EQ(text_of(box), "publication;reply;more than the room that is left;");
+}
+
+TEST(Outbox, WhatLeavesInOnePieceIsTornFrameByFrame) {
+  for (std::size_t cut = 1; cut < 18; ++cut) {
+    Outbox box;
+    box.put(whole(BlockRef::copy("publication;", 16)));
+    box.put_copy("reply;");
+    box.consume(cut);
+    EXPECT_EQ(text_of(box), std::string("publication;reply;").substr(cut));
+    box.drop_untorn();
+    EXPECT_EQ(text_of(box), cut == 12 ? "" : std::string("publication;reply;").substr(cut, cut < 12 ? 12 - cut : 6));
+  }
+}
+
+TEST(Outbox, ABlockThatOthersHoldIsNotAddedTo) {
+  const Slice shared = whole(BlockRef::copy("publication;", 16));
+  Outbox box;
+  Outbox other;
+  box.put(shared);
+  other.put(shared);
+  box.put_copy("reply;");
+  EXPECT_EQ(text_of(box), "publication;reply;");
+  EXPECT_EQ(text_of(other), "publication;");
+  EXPECT_EQ(shared.view(), "publication;");
+  EXPECT_EQ(shared.block.size(), 12u) << "a log goes on writing behind its own bytes";
+}
+
+TEST(Outbox, WhatIsHeldStaysBehindTheReplyThoughItsBytesLieBeforeIt) {
+  Outbox box;
+  box.put(whole(BlockRef::copy("before;", 64)));
+  box.hold();
+  box.put_copy("held;");
+  EXPECT_EQ(text_of(box), "before;");
+  box.release(slice("reply;"));
+  EXPECT_EQ(text_of(box), "before;reply;held;");
+}
+
 }  // namespace
 }  // namespace gatecast::hub

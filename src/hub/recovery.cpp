@@ -10,27 +10,42 @@ std::size_t bytes_of(const broker::Recovered& recovered) {
   return bytes;
 }
 
+/// Keeps the oldest up to `most` bytes, one at least: a long history must fit a lane.
+void cut(broker::Recovered& recovered, std::size_t most) {
+  std::size_t bytes = 0, count = 0;
+  for (const auto& publication : recovered.publications) {
+    bytes += publication->data.size() + 64;
+    if (count > 0 && bytes > most) break;
+    ++count;
+  }
+  recovered.publications.resize(count);
+}
+
 }  // namespace
 
-void Hub::ask_recovery(const std::string& name, std::uint32_t number) {
+void Hub::ask_recovery(const std::string& name, std::uint32_t number, bool again) {
   const auto* channel = find(name);
   if (channel == nullptr) return;
   const auto waiting = std::ranges::find(channel->waiting, number, &Channel::Waiting::recovery);
   if (waiting == channel->waiting.end()) return;
   const broker::StreamPosition since = *waiting->options.recover;
   const bool newest_only = waiting->options.newest_only;
+  const FilterRef filter = waiting->options.filter;
   const unsigned home = home_of(name);
-  if (home == shard_) return home_recover(name, shard_, number, since, newest_only);
-  mesh_.post_control(home, [hub = mesh_.hubs[home], name, from = shard_, number, since, newest_only] {
-    hub->home_recover(name, from, number, since, newest_only);
+  if (home == shard_ && !again) return home_recover(name, shard_, number, since, newest_only, filter, true);
+  mesh_.post_control(home, [hub = mesh_.hubs[home], name, from = shard_, number, since, newest_only, filter] {
+    hub->home_recover(name, from, number, since, newest_only, filter, false);
   });
 }
 
 void Hub::home_recover(const std::string& name, unsigned from, std::uint32_t number,
-                       const broker::StreamPosition& since, bool newest_only) {
+                       const broker::StreamPosition& since, bool newest_only, const FilterRef& filter, bool at_once) {
   check_.assert_here();
-  auto got = newest_only ? streams_.newest(name, since) : streams_.recover(name, since);
-  if (from == shard_) return recovery(name, number, std::move(got));
+  broker::Streams::Fits fits;
+  if (filter != nullptr) fits = [&filter](const broker::Publication& p) { return filter->matches(p.tags); };
+  auto got = newest_only ? streams_.newest(name, since, fits)
+                         : streams_.recover(name, since, broker::Streams::Bounded::for_reply, fits);
+  if (at_once) return recovery(name, number, std::move(got));
   // Behind what was published before, ahead of what comes after: when it arrives, the shard stands where it ends.
   auto* hub = mesh_.hubs[from];
   const std::size_t bytes = bytes_of(got);
@@ -49,14 +64,22 @@ void Hub::recovery(const std::string& name, std::uint32_t number, std::optional<
   const auto waiting = std::ranges::find(channel->waiting, number, &Channel::Waiting::recovery);
   if (waiting == channel->waiting.end()) return;
   // A shard that lost something on the way, or was registered anew, does not stand where the answer ends: asked again,
-  // the home answers behind what makes it whole.
-  if (got && (!channel->active || channel->position != got->top)) return ask_recovery(name, number);
+  // the home answers behind what makes it whole. A history that was dropped shows here first: nothing published since
+  // has said so.
+  if (got && (!channel->active || channel->position != got->top)) {
+    if (channel->active && channel->refill == Channel::Refill::none) refill(*channel);
+    return ask_recovery(name, number, true);
+  }
 
   auto next = std::move(*waiting);
   channel->waiting.erase(waiting);
+  no_longer_waiting(*channel);
   --next.client->waiting_;
-  if (got) {
-    add(*channel, *next.client, next.options.joins);
+  if (got && queues_full()) {
+    ++stats_.busy;
+    next.done(Errc::queues_full);
+  } else if (got) {
+    add(*channel, *next.client, next.options, got->publications.empty() ? nullptr : got->publications.back());
     ++(got->recovered ? stats_.recovered : stats_.unrecovered);
     next.done(
         Subscribed{.position = got->top, .recovered = got->recovered, .publications = std::move(got->publications)});
@@ -75,7 +98,7 @@ void Hub::refill(Channel& channel) {
   }
   channel.refill = Channel::Refill::asked;
   const unsigned home = home_of(channel.name);
-  mesh_.post_control(home, [hub = mesh_.hubs[home], name = channel.name, from = shard_, n = channel.registration,
+  mesh_.post_control(home, [hub = mesh_.hubs[home], name = channel.name.text(), from = shard_, n = channel.registration,
                             since = channel.position] { hub->home_refill(name, from, n, since); });
 }
 
@@ -83,41 +106,50 @@ void Hub::home_refill(const std::string& name, unsigned from, std::uint32_t regi
                       const broker::StreamPosition& since) {
   check_.assert_here();
   auto got = streams_.recover(name, since, broker::Streams::Bounded::by_history);
+  cut(got, limits_.refill_bytes);
   auto* hub = mesh_.hubs[from];
   const std::size_t bytes = bytes_of(got);
-  if (mesh_.post_data(from, bytes,
-                      [hub, name, registration, got = std::move(got)] { hub->refilled(name, registration, got); })) {
+  if (mesh_.post_data(from, bytes, [hub, name, registration, since, got = std::move(got)] {
+        hub->refilled(name, registration, since, got);
+      })) {
     return;
   }
-  mesh_.post_control(from, [hub, name, registration] { hub->refilled(name, registration, std::nullopt); });
+  mesh_.post_control(from,
+                     [hub, name, registration, since] { hub->refilled(name, registration, since, std::nullopt); });
 }
 
-void Hub::refilled(const std::string& name, std::uint32_t registration, const std::optional<broker::Recovered>& got) {
+void Hub::refilled(const std::string& name, std::uint32_t registration, const broker::StreamPosition& since,
+                   const std::optional<broker::Recovered>& got) {
   check_.assert_here();
   auto* channel = find(name);
   if (channel == nullptr || channel->registration != registration || !channel->active) return;
   const bool again = std::exchange(channel->refill, Channel::Refill::none) == Channel::Refill::again;
   // The lane was full still: by the time the home is asked again some of it has been taken.
   if (!got) return refill(*channel);
+  // What lay in the lane when the home was asked has brought the shard further: the history may reach back to there.
+  if (!got->recovered && channel->position != since) return refill(*channel);
   for (const auto& publication : got->publications) {
     // What came by itself meanwhile is not handed out again.
     if (publication->offset <= channel->position.offset || !follows(*channel, *publication)) continue;
     ++stats_.refilled;
-    hand_out(*channel, *publication);
+    hand_out(*channel, publication);
   }
+  bool more = again;
   if (!got->recovered) {
     channel->position = got->top;
     tell_gap(*channel);
     channel = find(name);  // its last subscribers may have gone
+  } else if (channel->position.epoch == got->top.epoch && channel->position.offset < got->top.offset) {
+    more = true;  // not all of it fitted one answer
   }
-  if (again && channel != nullptr && channel->registration == registration) refill(*channel);
+  if (more && channel != nullptr && channel->registration == registration) refill(*channel);
 }
 
 void Hub::tell_gap(Channel& channel) {
   std::vector<Client*> told;
   for (const auto& s : channel.subscribers) told.push_back(s.client);
   // on_gap ends subscriptions of this channel; nobody is destroyed before the end of the turn.
-  const std::string name = channel.name;
+  const std::string name = channel.name.text();
   for (auto* client : told) client->on_gap(name);
 }
 
