@@ -206,12 +206,16 @@ int do_token_inspect(const std::string& argument, bool verify, const server::Loa
 }
 
 int do_healthcheck(const std::string& address, const server::LoadOptions& options, const Io& io) {
-  std::string at = address;
+  constexpr std::string_view kByTls = "https://";
+  bool tls = address.starts_with(kByTls);
+  std::string at = tls ? address.substr(kByTls.size()) : address;
   if (at.empty()) {
     server::LoadOptions quiet = options;
     quiet.make_dev_keys = false;
     // Whatever else is wrong with the configuration, the server may be running.
-    at = server::load(quiet).config.ops.address;
+    const auto ops = server::load(quiet).config.ops;
+    at = ops.address;
+    tls = ops.tls.on();
   }
   std::string host;
   std::uint16_t port = 0;
@@ -223,7 +227,7 @@ int do_healthcheck(const std::string& address, const server::LoadOptions& option
   if (host == "0.0.0.0") host = "127.0.0.1";
   if (host == "::") host = "::1";
   std::string problem;
-  int status = http_status(host, port, "/healthz", 3, problem);
+  int status = http_status(host, port, tls, "/healthz", 3, problem);
   if (status == 200) {
     io.out << "well\n";
     return kFine;

@@ -32,11 +32,11 @@ int do_apikey_new(const std::string& name, const std::vector<std::string>& scope
 int do_token_inspect(const std::string& token, bool verify, const server::LoadOptions& options, const Io& io);
 /// Everything that is wrong with a token, at once.
 int do_token_doctor(const std::string& token, const server::LoadOptions& options, const Io& io);
-/// GET /healthz at `address`; empty: the configuration's ops.address.
+/// GET /healthz at `address` ("https://" before it: by TLS); empty: the configuration's ops.address.
 int do_healthcheck(const std::string& address, const server::LoadOptions& options, const Io& io);
 
-/// One HTTP GET over a plain socket with `seconds` for all of it; the status, or 0 and why not in `problem`.
-int http_status(const std::string& host, std::uint16_t port, const std::string& path, int seconds,
+/// One HTTP GET with `seconds` for all of it; the status, or 0 and why not in `problem`.
+int http_status(const std::string& host, std::uint16_t port, bool tls, const std::string& path, int seconds,
                 std::string& problem);
 
 }  // namespace gatecast::app

@@ -19,8 +19,11 @@ void print_banner(const server::Config& config, const server::Server& server) {
   const auto ops = reachable(config.ops.address, server.ops_port());
   const auto& key = server.keys().active();
   std::string text = fmt::format("gatecast {}{}\n", GATECAST_VERSION, config.dev ? "  development mode" : "");
-  text += fmt::format("  clients    http://{}   ws://{}/connection/websocket\n", at, at);
-  text += fmt::format("  operators  http://{}   /stats /metrics /healthz /readyz, server API under /api\n", ops);
+  const std::string_view s = config.http.tls.on() ? "s" : "";
+  const std::string_view ops_s = config.ops.tls.on() ? "s" : "";
+  text += fmt::format("  clients    http{}://{}   ws{}://{}/connection/websocket\n", s, at, s, at);
+  text +=
+      fmt::format("  operators  http{}://{}   /stats /metrics /healthz /readyz, server API under /api\n", ops_s, ops);
   text += fmt::format("  tokens     {}  key {}  iss {}  aud {}\n", token::name(key.algorithm()), key.fingerprint(),
                       config.token.issuer, config.token.audience);
   text += fmt::format("  store      {}\n", config.store.path);
@@ -31,9 +34,9 @@ void print_banner(const server::Config& config, const server::Server& server) {
   }
   if (config.dev) text += fmt::format("  API key    in {}/dev-api.key\n", config.data.dir);
   if (config.pages.enabled) {
-    text += fmt::format("Next: open http://{}/demo and sign in.\n", at);
+    text += fmt::format("Next: open http{}://{}/demo and sign in.\n", s, at);
   } else {
-    text += fmt::format("Next: curl http://{}/readyz\n", ops);
+    text += fmt::format("Next: curl http{}://{}/readyz\n", ops_s, ops);
   }
   std::fwrite(text.data(), 1, text.size(), stdout);
   std::fflush(stdout);

@@ -113,7 +113,8 @@ TEST_F(CommandsTest, UsageErrors) {
       {{"help", "keys", "burn"}, "gatecast: no command keys burn\nTry: gatecast help\n"},
       {{"apikey", "new"}, "gatecast: NAME is required\nTry: gatecast help\n"},
       {{"apikey", "new", "web", "--scope", "root"},
-       "gatecast: no scope root; one of publish, presence, connections, users, sessions, mint, events, doctor, audit, "
+       "gatecast: no scope root; one of publish, presence, history, connections, users, sessions, mint, events, "
+       "doctor, audit, "
        "all\n"},
       {{"session", "end"}, "gatecast: give a session's id, or --user USER for all sessions of a user\n"},
       {{"publish", "a", "hello"}, "gatecast: DATA must be JSON: a text needs its quotes, '\"hello\"'\n"},

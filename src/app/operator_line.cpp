@@ -39,6 +39,21 @@ void add_session(CLI::App& program, OperatorArguments& a) {
   end->add_option("--user", a.user, "All sessions of this user instead")->type_name("USER");
 }
 
+void add_connection(CLI::App& program, OperatorArguments& a) {
+  auto* connection = program.add_subcommand("connection", "See connections");
+  connection->require_subcommand(1);
+  auto* list = with_json(add(*connection, "list", "Who is connected, or was until a while ago", a), a);
+  argument(list, "USER", a.user, "Of one user", false);
+  list->add_option("--sort", a.sort, "What there is most of comes first")
+      ->type_name("NAME")
+      ->check(CLI::IsMember({"age", "queue", "rtt", "bytes_in", "bytes_out", "channels"}));
+  list->add_flag("--closed", a.closed, "Those that closed last, and why");
+  list->add_option("--limit", a.limit, "At most so many")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+}
+
 void add_user(CLI::App& program, OperatorArguments& a) {
   auto* user = program.add_subcommand("user", "See and change users");
   user->require_subcommand(1);
@@ -60,6 +75,7 @@ void add_user(CLI::App& program, OperatorArguments& a) {
 
 void add_operator_commands(CLI::App& program, CLI::App& token, OperatorArguments& a) {
   add_session(program, a);
+  add_connection(program, a);
   add_user(program, a);
   auto* mint = with_json(add(token, "mint", "Start a session for a user and show its access token", a), a);
   argument(mint, "USER", a.user, "Its id");
@@ -74,6 +90,7 @@ void add_operator_commands(CLI::App& program, CLI::App& token, OperatorArguments
       ->type_name("N")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
+  with_json(add(program, "reload", "Take a new configuration, as SIGHUP does", a), a);
   argument(add(program, "backup", "Copy all data of the running server to a new file", a), "FILE", a.file, "Its name");
   argument(add(program, "restore", "Put a backup in place; the server must not run", a), "FILE", a.file, "The backup");
 }
@@ -86,6 +103,7 @@ std::optional<int> run_operator_command(const CLI::App& program, const OperatorA
   };
   if (named({"session", "list"})) return do_session_list(a, io);
   if (named({"session", "end"})) return do_session_end(a, io);
+  if (named({"connection", "list"})) return do_connection_list(a, io);
   if (named({"user", "show"})) return do_user_show(a, io);
   if (named({"user", "block"})) return do_user_block(a, true, io);
   if (named({"user", "unblock"})) return do_user_block(a, false, io);
@@ -95,6 +113,7 @@ std::optional<int> run_operator_command(const CLI::App& program, const OperatorA
   if (named({"token", "mint"})) return do_token_mint(a, io);
   if (named({"publish"})) return do_publish(a, io);
   if (named({"audit"})) return do_audit(a, io);
+  if (named({"reload"})) return do_reload(a, io);
   if (named({"backup"})) return do_backup(a, io);
   if (named({"restore"})) return do_restore(a, io);
   return std::nullopt;

@@ -151,6 +151,35 @@ int do_session_end(const OperatorArguments& a, const Io& io) {
   });
 }
 
+int do_connection_list(const OperatorArguments& a, const Io& io) {
+  JsonOut params;
+  params.text_if("user", a.user).text_if("sort", a.sort).boolean("closed", a.closed).number("limit", a.limit);
+  return ask(a, "connections", params.done(), io, [&](const JsonIn& result) {
+    std::vector<std::vector<std::string>> rows;
+    const auto connections = objects(result, "connections");
+    for (const auto& c : connections) {
+      std::vector<std::string> row{text_of(c, "client"),  text_of(c, "user"),       text_of(c, "ip"),
+                                   plain(c.raw("age_s")), plain(c.raw("bytes_in")), plain(c.raw("bytes_out"))};
+      if (a.closed) {
+        row.insert(row.end(), {moment(c, "closed_at"), plain(c.raw("code")), text_of(c, "reason")});
+      } else {
+        const auto round_trip = plain(c.raw("rtt_ms"));
+        row.insert(row.end(),
+                   {plain(c.raw("num_channels")), plain(c.raw("queued_bytes")), round_trip.empty() ? "-" : round_trip});
+      }
+      rows.push_back(std::move(row));
+    }
+    std::vector<std::string> heading{"client", "user", "ip", "age s", "bytes in", "bytes out"};
+    if (a.closed) {
+      heading.insert(heading.end(), {"closed (UTC)", "code", "reason"});
+    } else {
+      heading.insert(heading.end(), {"channels", "queued", "rtt ms"});
+    }
+    io.out << table(heading, rows);
+    io.out << fmt::format("{} of {}\n", connections.size(), number_of(result, "total"));
+  });
+}
+
 int do_user_show(const OperatorArguments& a, const Io& io) {
   return ask(a, "user_get", user_param(a), io, [&](const JsonIn& result) {
     if (auto user = result.optional_object("user")) show_user(*user, io.out);
@@ -214,6 +243,47 @@ int do_audit(const OperatorArguments& a, const Io& io) {
     std::ranges::reverse(rows);
     io.out << table({"seq", "at (UTC)", "what", "user", "ip", "code", "detail"}, rows);
   });
+}
+
+namespace {
+
+void show_reload(const JsonIn& result, bool taken, const Io& io) {
+  auto& to = taken ? io.out : io.err;
+  for (const auto& f : objects(result, "findings")) {
+    std::string line = text_of(f, "level");
+    for (const auto* name : {"where", "key", "text"}) {
+      if (const auto text = text_of(f, name); !text.empty()) line += ": " + text;
+    }
+    to << line << "\n    " << text_of(f, "cure") << "\n";
+  }
+  if (!taken) {
+    to << "gatecast: refused; the server goes on as it was\n";
+    return;
+  }
+  const auto changed = result.texts("changed", 10'000).value_or(std::vector<std::string>{});
+  for (const auto& one : changed) to << plain(one) << "\n";
+  for (const auto& key : result.texts("restart", 10'000).value_or(std::vector<std::string>{})) {
+    to << plain(key) << ": needs a restart\n";
+  }
+  if (changed.empty()) to << "nothing has changed\n";
+}
+
+}  // namespace
+
+int do_reload(const OperatorArguments& a, const Io& io) {
+  auto client = ControlClient::connect(data_dir_of(a.load));
+  if (!client) return complain(client.error(), io);
+  auto answer = client->call("reload", "{}");
+  if (!answer) return complain(answer.error(), io);
+  auto result = JsonIn::parse(*answer);
+  if (!result) return complain(fail(Errc::internal, "not an answer"), io);
+  const bool taken = true_of(*result, "taken");
+  if (a.json) {
+    io.out << *answer << "\n";
+  } else {
+    show_reload(*result, taken, io);
+  }
+  return taken ? kFine : kFailed;
 }
 
 int do_backup(const OperatorArguments& a, const Io& io) {

@@ -1,4 +1,5 @@
-// Commands of an operator: sessions, users, tokens, publications, the audit log, backup and restore.
+// Commands of an operator: sessions, connections, users, tokens, publications, the audit log, reload, backup and
+// restore.
 //
 // Place: operator_line.cpp parses their arguments, these do them; all but `restore` ask the running server through its
 // control socket. Threads: any one. Each returns the exit code; results go to `out` – tables for people, with `json`
@@ -25,6 +26,8 @@ struct OperatorArguments {
   std::string channel{};
   std::string data{};
   std::vector<std::string> kinds{};
+  std::string sort{};  // of connections; empty: by age
+  bool closed = false;
   std::uint32_t limit = 50;
   bool dry_run = false;
   bool create = false;
@@ -32,6 +35,7 @@ struct OperatorArguments {
 
 int do_session_list(const OperatorArguments& a, const Io& io);
 int do_session_end(const OperatorArguments& a, const Io& io);
+int do_connection_list(const OperatorArguments& a, const Io& io);
 int do_user_show(const OperatorArguments& a, const Io& io);
 int do_user_block(const OperatorArguments& a, bool blocked, const Io& io);
 int do_user_delete(const OperatorArguments& a, const Io& io);
@@ -41,6 +45,8 @@ int do_token_mint(const OperatorArguments& a, const Io& io);
 int do_publish(const OperatorArguments& a, const Io& io);
 int do_audit(const OperatorArguments& a, const Io& io);
 int do_backup(const OperatorArguments& a, const Io& io);
+/// The server reads its configuration anew, as at SIGHUP; 1 where it refuses it.
+int do_reload(const OperatorArguments& a, const Io& io);
 int do_restore(const OperatorArguments& a, const Io& io);
 
 /// Says what was refused and what to do; gives the exit code.

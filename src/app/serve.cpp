@@ -24,25 +24,36 @@ int refuse(const Error& error) {
   return 1;
 }
 
-log::Level level_of(std::string_view name) {
-  if (name == "debug") return log::Level::debug;
-  if (name == "warn") return log::Level::warn;
-  return name == "error" ? log::Level::error : log::Level::info;
-}
-
 // Signals are blocked before any thread is made, so that only the waiting main thread takes them.
 sigset_t block_signals() {
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, SIGINT);
   sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   signal(SIGPIPE, SIG_IGN);
   return set;
 }
 
+// Takes a new configuration whenever it is told to; ends with the signal to stop.
+int reload_until_stopped(const sigset_t& set, server::Server& server, const server::LoadOptions& options) {
+  struct sigaction hangup{};
+  sigaction(SIGHUP, nullptr, &hangup);
+  const bool at_terminal = ::isatty(STDIN_FILENO) == 1 && hangup.sa_handler != SIG_IGN;  // nohup
+  for (;;) {
+    int signal_number = 0;
+    sigwait(&set, &signal_number);
+    // Whose terminal was closed has nobody left to stop it.
+    const bool hung_up = at_terminal && ::isatty(STDIN_FILENO) == 0;
+    if (signal_number != SIGHUP || hung_up) return signal_number;
+    server.reload(options);
+  }
+}
+
 // While the server drains, a second signal ends the process at once.
-void end_at_second_signal(const sigset_t& set) {
+void end_at_second_signal(sigset_t set) {
+  sigdelset(&set, SIGHUP);
   std::thread([set] {
     int signal_number = 0;
     sigwait(&set, &signal_number);
@@ -58,11 +69,7 @@ int serve(server::Loaded loaded) {
   auto lock = LockFile::take(config.data.dir + "/lock");
   if (!lock) return refuse(lock.error());
   std::string problem;
-  const log::Options log_options{.dir = config.log.dir,
-                                 .json = config.log.format == "json",
-                                 .level = level_of(config.log.level),
-                                 .retention_days = config.log.retention_days};
-  if (!log::open_log(log_options, problem)) return refuse(fail(Errc::config_invalid, problem));
+  if (!log::open_log(server::log_options(config.log), problem)) return refuse(fail(Errc::config_invalid, problem));
   for (const auto& finding : loaded.findings) {
     log::warn("config", {{"key", finding.key}, {"detail", finding.text}, {"cure", finding.cure}});
   }
@@ -79,8 +86,7 @@ int serve(server::Loaded loaded) {
   log::info("start", {{"version", GATECAST_VERSION}, {"http", config.http.address}, {"ops", config.ops.address}});
   print_banner(config, **server);
 
-  int signal_number = 0;
-  sigwait(&signals, &signal_number);
+  const int signal_number = reload_until_stopped(signals, **server, loaded.options);
   log::info("stop", {{"signal", strsignal(signal_number)}});
   end_at_second_signal(signals);
   (*server)->stop();

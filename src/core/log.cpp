@@ -48,7 +48,8 @@ class Writer {
     return true;
   }
 
-  void push(Level level, std::string_view event, std::initializer_list<Field> fields) {
+  /// False where the log was closed just now.
+  bool push(Level level, std::string_view event, std::initializer_list<Field> fields) {
     Line line{now_ms(), {}, {}};
     bool text_terminal = options_.terminal && tty_;
     bool text_file = file_ != nullptr && !options_.json;
@@ -63,13 +64,15 @@ class Writer {
     }
     std::size_t bytes = line.file.size() + line.terminal.size();
     std::lock_guard lock(mutex_);
-    if (stopping_ || queue_.size() >= kMaxQueuedLines || queued_bytes_ + bytes > kMaxQueuedBytes) {
+    if (stopping_) return false;
+    if (queue_.size() >= kMaxQueuedLines || queued_bytes_ + bytes > kMaxQueuedBytes) {
       dropped_.fetch_add(1, std::memory_order_relaxed);
-      return;
+      return true;
     }
     queued_bytes_ += bytes;
     queue_.push_back(std::move(line));
     if (queue_.size() == 1) arrived_.notify_one();
+    return true;
   }
 
   void stop() {
@@ -155,13 +158,29 @@ std::shared_ptr<Writer> current() {
   return state().writer;
 }
 
+/// Puts another writer, or none, in place; the former one writes out what it still holds.
+void exchange_writer(std::shared_ptr<Writer> writer) {
+  std::uint64_t counted = 0;
+  {
+    std::lock_guard lock(state().mutex);
+    state().writer.swap(writer);
+    if (!writer) return;
+    // The sum of dropped lines never falls.
+    counted = writer->dropped();
+    state().dropped_before += counted;
+  }
+  writer->stop();
+  state().dropped_before += writer->dropped() - counted;
+}
+
 }  // namespace
 
 void write(Level level, std::string_view event, std::initializer_list<Field> fields) {
   if (level < state().level.load(std::memory_order_relaxed)) return;
-  if (auto writer = current()) {
-    writer->push(level, event, fields);
-    return;
+  // Where another log took its place meanwhile, the line goes there.
+  for (auto writer = current(); writer != nullptr; writer = current()) {
+    if (writer->push(level, event, fields)) return;
+    if (writer == current()) break;
   }
   std::int64_t wall = now_ms();
   std::string line = render_text(wall, local_zone(wall), level, event, fields);
@@ -170,29 +189,18 @@ void write(Level level, std::string_view event, std::initializer_list<Field> fie
 }
 
 bool open_log(const Options& options, std::string& problem) {
-  close_log();
   auto writer = std::make_shared<Writer>(options);
   if (!writer->open(problem)) return false;
-  std::lock_guard lock(state().mutex);
-  state().writer = std::move(writer);
   state().level = options.level;
+  exchange_writer(std::move(writer));
   return true;
 }
 
-void close_log() {
-  std::shared_ptr<Writer> writer;
-  {
-    std::lock_guard lock(state().mutex);
-    writer = std::exchange(state().writer, nullptr);
-  }
-  if (!writer) return;
-  writer->stop();
-  state().dropped_before += writer->dropped();
-}
+void close_log() { exchange_writer(nullptr); }
 
 std::uint64_t dropped_lines() {
-  auto writer = current();
-  return state().dropped_before + (writer ? writer->dropped() : 0);
+  std::lock_guard lock(state().mutex);
+  return state().dropped_before + (state().writer ? state().writer->dropped() : 0);
 }
 
 }  // namespace gatecast::log

@@ -1,7 +1,7 @@
 // The log: one event, some fields, no secrets.
 //
 // Lines are JSON (`time`, `level`, `event`, then the fields in the order given) or readable text on a terminal; which,
-// and where to, is decided once at start-up by `open_log`. Threads: any; a full queue drops lines and counts them,
+// and where to, is decided by `open_log`. Threads: any; a full queue drops lines and counts them,
 // it never blocks a shard. Field names come from one list (docs/logging.md). Values are escaped here; a Secret prints
 // `***`; user input is cut to 256 bytes and control characters are escaped.
 #pragma once
@@ -55,8 +55,8 @@ struct Options {
   bool terminal = true;  // readable lines (or JSON where stdout is no terminal) on stdout
 };
 
-/// Opens the log; until then lines go to stderr as text. Returns false and says why in `problem` where the folder
-/// cannot be written.
+/// Opens the log, or another in its place: files are opened anew. Until the first, lines go to stderr as text.
+/// Returns false and says why in `problem` where the folder cannot be written; what was open then stays.
 bool open_log(const Options& options, std::string& problem);
 /// Writes out what is queued and closes; also called by a crash handler's last words.
 void close_log();

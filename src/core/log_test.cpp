@@ -213,5 +213,28 @@ TEST(LogFile, TerminalGetsJsonWhereItIsNone) {
       << text;
 }
 
+TEST(LogFile, AnotherLogTakesItsPlaceWithoutALineLost) {
+  Folder first, second;
+  std::string problem;
+  ASSERT_TRUE(open_log({.dir = first.path(), .terminal = false}, problem));
+  const auto before = dropped_lines();
+  constexpr int kLines = 2000;
+  std::thread writer([] {
+    for (int i = 0; i < kLines; ++i) info("line", {{"n", i}});
+  });
+  for (int i = 0; i < 10; ++i) {
+    ASSERT_TRUE(open_log({.dir = (i % 2 == 0 ? second : first).path(), .terminal = false}, problem)) << problem;
+  }
+  writer.join();
+  // What cannot be opened leaves the one that is.
+  std::ofstream(first.path() + "/file") << "x";
+  EXPECT_FALSE(open_log({.dir = first.path() + "/file/logs", .terminal = false}, problem));
+  info("line", {{"n", kLines}});
+  close_log();
+  const std::string text = first.read("ws-" + today() + ".log") + second.read("ws-" + today() + ".log");
+  EXPECT_EQ(std::ranges::count(text, '\n'), kLines + 1);
+  EXPECT_EQ(dropped_lines(), before);
+}
+
 }  // namespace
 }  // namespace gatecast::log

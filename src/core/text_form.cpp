@@ -66,22 +66,33 @@ std::string encode_64(std::string_view bytes, std::string_view alphabet) {
 // Reads characters without padding. One character left over holds no byte; bits left over must be zero, otherwise
 // several texts would stand for the same bytes.
 std::optional<std::string> decode_64(std::string_view text, const DigitTable& values) {
-  if (text.size() % 4 == 1) return std::nullopt;
-  std::string out;
-  out.reserve(text.size() / 4 * 3 + 2);
-  std::uint32_t bits = 0;
-  int held = 0;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const std::uint8_t value = values[byte_at(text, i)];
-    if (value == kNotADigit) return std::nullopt;
-    bits = (bits << 6) | value;
-    held += 6;
-    if (held >= 8) {
-      held -= 8;
-      out.push_back(static_cast<char>((bits >> held) & 0xff));
-    }
+  const std::size_t left = text.size() % 4;
+  if (left == 1) return std::nullopt;
+  const std::size_t whole = text.size() - left;
+  std::string out(whole / 4 * 3 + (left == 0 ? 0 : left - 1), '\0');
+  char* to = out.data();
+  // Every value is below 64 but for kNotADigit, whose highest bit stays in the sum of all.
+  std::uint32_t seen = 0;
+  const auto value = [&](std::size_t i) {
+    const std::uint32_t digit = values[byte_at(text, i)];
+    seen |= digit;
+    return digit;
+  };
+  const auto put = [&to](std::uint32_t byte) { *to++ = static_cast<char>(byte & 0xff); };
+  for (std::size_t i = 0; i < whole; i += 4) {
+    const std::uint32_t bits = value(i) << 18 | value(i + 1) << 12 | value(i + 2) << 6 | value(i + 3);
+    put(bits >> 16);
+    put(bits >> 8);
+    put(bits);
   }
-  if ((bits & ((1U << held) - 1U)) != 0) return std::nullopt;
+  std::uint32_t rest = 0;
+  if (left != 0) {
+    const std::uint32_t bits = value(whole) << 12 | value(whole + 1) << 6 | (left == 3 ? value(whole + 2) : 0);
+    put(bits >> 10);
+    if (left == 3) put(bits >> 2);
+    rest = left == 3 ? bits & 3 : bits & 0x3ff;
+  }
+  if ((seen & 0x80) != 0 || rest != 0) return std::nullopt;
   return out;
 }
 

@@ -13,6 +13,9 @@ static_assert(static_cast<std::size_t>(RateClass::api) + 1 == kRateClasses.size(
 constexpr std::array<std::string_view, 5> kRenewals{"rotated", "repeated", "reissued", "reused", "refused"};
 static_assert(kRenewals.size() == size_of(Domain::renewal));
 
+constexpr std::array<std::string_view, 3> kRecoveries{"recovered", "unrecovered", "busy"};
+static_assert(kRecoveries.size() == size_of(Domain::recovery));
+
 std::vector<std::string>& variant_names() {
   static std::vector<std::string> names;
   return names;
@@ -47,6 +50,7 @@ std::string_view label_name(Domain domain) {
     case Domain::status: return "status";
     case Domain::renewal: return "outcome";
     case Domain::variant: return "variant";
+    case Domain::recovery: return "outcome";
   }
   return "";
 }
@@ -62,6 +66,7 @@ std::string_view label_value(Domain domain, std::size_t index) {
     case Domain::status: return status_text(index);
     case Domain::renewal: return kRenewals[index];
     case Domain::variant: return variant_text(index);
+    case Domain::recovery: return kRecoveries[index];
   }
   return "";
 }

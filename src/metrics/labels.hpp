@@ -32,6 +32,8 @@ enum class Command : std::uint8_t {
   other
 };
 enum class Outcome : std::uint8_t { ok, refused };
+/// What became of a subscriber's wish to get what it missed.
+enum class Recovery : std::uint8_t { recovered, unrecovered, busy };
 /// What became of a renewal: `reused` ended the session, `reissued` gave an access token for an access token.
 enum class Renewal : std::uint8_t { rotated, repeated, reissued, reused, refused };
 /// A variant of session.variant from 1, or 0 for users of none.
@@ -52,7 +54,18 @@ struct Status {
 inline constexpr std::array<unsigned, 22> kStatuses{101, 200, 204, 304, 400, 401, 403, 404, 405, 408, 409,
                                                     413, 415, 417, 426, 429, 431, 500, 501, 502, 503, 505};
 
-enum class Domain : std::uint8_t { none, code, command, outcome, rate_class, route, status, renewal, variant };
+enum class Domain : std::uint8_t {
+  none,
+  code,
+  command,
+  outcome,
+  rate_class,
+  route,
+  status,
+  renewal,
+  variant,
+  recovery
+};
 
 /// Number of values; 1 for `none`.
 constexpr std::size_t size_of(Domain domain) {
@@ -66,6 +79,7 @@ constexpr std::size_t size_of(Domain domain) {
     case Domain::status: return kStatuses.size() + 1;
     case Domain::renewal: return static_cast<std::size_t>(Renewal::refused) + 1;
     case Domain::variant: return kVariantsMax + 1;
+    case Domain::recovery: return static_cast<std::size_t>(Recovery::busy) + 1;
   }
   return 1;
 }
@@ -94,6 +108,8 @@ template <>
 inline constexpr Domain kDomainOf<Renewal> = Domain::renewal;
 template <>
 inline constexpr Domain kDomainOf<Variant> = Domain::variant;
+template <>
+inline constexpr Domain kDomainOf<Recovery> = Domain::recovery;
 
 template <class T>
   requires std::is_enum_v<T>

@@ -212,36 +212,42 @@ void append_reply(std::string& out, std::uint32_t id, const PublishResult&) {
   reply(out, id, "publish", [](std::string& body) { body += "{}"; });
 }
 
+void append_result(std::string& out, const PresenceResult& r) {
+  out += "{\"presence\":{";
+  for (std::size_t i = 0; i < r.clients.size(); ++i) {
+    if (i > 0) out += ',';
+    append_json_text(out, r.clients[i].client);
+    out += ':';
+    append_info(out, r.clients[i]);
+  }
+  out += "}}";
+}
+
+void append_result(std::string& out, const PresenceStatsResult& r) {
+  Object o(out);
+  append_number(o.member("num_clients"), r.num_clients);
+  append_number(o.member("num_users"), r.num_users);
+  o.end();
+}
+
+void append_result(std::string& out, const HistoryResult& r) {
+  Object o(out);
+  append_publications(o.member("publications"), r.publications);
+  append_json_text(o.member("epoch"), r.epoch);
+  append_number(o.member("offset"), r.offset);
+  o.end();
+}
+
 void append_reply(std::string& out, std::uint32_t id, const PresenceResult& r) {
-  reply(out, id, "presence", [&](std::string& body) {
-    body += "{\"presence\":{";
-    for (std::size_t i = 0; i < r.clients.size(); ++i) {
-      if (i > 0) body += ',';
-      append_json_text(body, r.clients[i].client);
-      body += ':';
-      append_info(body, r.clients[i]);
-    }
-    body += "}}";
-  });
+  reply(out, id, "presence", [&](std::string& body) { append_result(body, r); });
 }
 
 void append_reply(std::string& out, std::uint32_t id, const PresenceStatsResult& r) {
-  reply(out, id, "presence_stats", [&](std::string& body) {
-    Object o(body);
-    append_number(o.member("num_clients"), r.num_clients);
-    append_number(o.member("num_users"), r.num_users);
-    o.end();
-  });
+  reply(out, id, "presence_stats", [&](std::string& body) { append_result(body, r); });
 }
 
 void append_reply(std::string& out, std::uint32_t id, const HistoryResult& r) {
-  reply(out, id, "history", [&](std::string& body) {
-    Object o(body);
-    append_publications(o.member("publications"), r.publications);
-    append_json_text(o.member("epoch"), r.epoch);
-    append_number(o.member("offset"), r.offset);
-    o.end();
-  });
+  reply(out, id, "history", [&](std::string& body) { append_result(body, r); });
 }
 
 void append_reply(std::string& out, std::uint32_t id, const RpcResult& r) {

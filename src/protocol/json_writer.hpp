@@ -27,6 +27,11 @@ void append_reply(std::string& out, std::uint32_t id, const RpcResult& result);
 void append_reply(std::string& out, std::uint32_t id, const RefreshResult& result);
 void append_reply(std::string& out, std::uint32_t id, const SubRefreshResult& result);
 
+// ---- results by themselves, as the server API answers them ----
+void append_result(std::string& out, const PresenceResult& result);
+void append_result(std::string& out, const PresenceStatsResult& result);
+void append_result(std::string& out, const HistoryResult& result);
+
 /// `{"id":N,"error":{"code":…,"message":"…","temporary":true?}}` as the registry has it; a code without a reply number
 /// is reported as Errc::internal.
 void append_error(std::string& out, std::uint32_t id, Errc code);

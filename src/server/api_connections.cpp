@@ -5,24 +5,22 @@
 #include "server/api_methods.hpp"
 #include "server/connection.hpp"
 #include "server/json_out.hpp"
+#include "server/target.hpp"
 
 namespace gatecast::server {
 namespace {
 
-struct Target {
-  std::string user, client, session;
+constexpr std::size_t kWhitelist = 1000;
+
+/// With which code and reason they are closed, and which are not.
+struct Closing {
   std::uint16_t code;
   std::string reason;
+  std::vector<std::string> spared{};
 };
 
-Result<Target> target_of(const JsonIn& params) {
-  auto user = params.text("user");
-  if (!user) return user.error();
-  auto client = params.optional_text("client");
-  auto session = params.optional_text("session");
+Result<Closing> closing_of(const JsonIn& params) {
   auto disconnect = params.optional_object("disconnect");
-  if (!client) return client.error();
-  if (!session) return session.error();
   if (!disconnect) return disconnect.error();
   auto code = disconnect->optional_integer("code");
   auto reason = disconnect->optional_text("reason");
@@ -34,20 +32,13 @@ Result<Target> target_of(const JsonIn& params) {
     return fail(Errc::field_invalid, "disconnect: code is 3000 to 4999, reason at most 100 bytes");
   }
   if (reason->empty()) *reason = standard.message;
-  return Target{*user, *client, *session, static_cast<std::uint16_t>(number), *reason};
-}
-
-std::size_t disconnect_here(Worker& worker, const Target& target) {
-  auto* user = worker.users().find(target.user);
-  if (user == nullptr) return 0;
-  std::vector<Connection*> meant;
-  worker.each_of(*user, [&](Connection& c) {
-    if (!target.client.empty() && c.client_id() != target.client) return;
-    if (!target.session.empty() && c.sid() != target.session) return;
-    meant.push_back(&c);
-  });
-  for (auto* connection : meant) connection->close(target.code, target.reason);
-  return meant.size();
+  Closing closing{static_cast<std::uint16_t>(number), std::move(*reason)};
+  if (params.has("whitelist") && params.raw("whitelist") != "null") {
+    auto spared = params.texts("whitelist", kWhitelist);
+    if (!spared) return spared.error();
+    closing.spared = std::move(*spared);
+  }
+  return closing;
 }
 
 struct Counts {
@@ -60,12 +51,14 @@ struct Counts {
 Task<Answer> api_disconnect(ApiCall& call, const JsonIn& params) {
   auto target = target_of(params);
   if (!target) co_return target.error();
-  std::size_t closed = 0;
-  for (auto* worker : call.services().workers) {
-    closed += co_await ask<std::size_t>(worker->shard(), *worker,
-                                        [&target](Worker& w) { return disconnect_here(w, *target); });
-  }
-  log::info("disconnect", {{"user", target->user}, {"code", target->code}, {"closed", closed}, {"actor", call.actor}});
+  auto closing = closing_of(params);
+  if (!closing) co_return closing.error();
+  const std::size_t closed = co_await at_connections(call.services(), *target, [&closing](Connection& c) {
+    if (std::ranges::find(closing->spared, c.client_id()) == closing->spared.end()) {
+      c.close(closing->code, closing->reason);
+    }
+  });
+  log::info("disconnect", {{"user", target->user}, {"code", closing->code}, {"closed", closed}, {"actor", call.actor}});
   co_return std::string("{}");
 }
 

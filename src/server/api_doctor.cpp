@@ -22,7 +22,7 @@ Task<Answer> api_token_doctor(ApiCall& call, const JsonIn& params) {
   auto token = params.text("token");
   if (!token) co_return token.error();
   auto& services = call.services();
-  const auto findings = co_await services.sessions.examine(std::move(*token), services.doctor);
+  const auto findings = co_await services.sessions.examine(std::move(*token), services.settings.get().doctor);
   bool fine = true;
   std::string list = "[";
   for (const auto& finding : findings) {

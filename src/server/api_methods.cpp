@@ -14,6 +14,15 @@ namespace {
 constexpr std::array kMethods{
     ApiEntry{"publish", "publish", api_publish, true},
     ApiEntry{"broadcast", "publish", api_broadcast, true},
+    ApiEntry{"subscribe", "connections", api_subscribe, true},
+    ApiEntry{"unsubscribe", "connections", api_unsubscribe, true},
+    ApiEntry{"refresh", "connections", api_refresh, true},
+    ApiEntry{"presence", "presence", api_presence},
+    ApiEntry{"presence_stats", "presence", api_presence_stats},
+    ApiEntry{"channels", "presence", api_channels},
+    ApiEntry{"history", "history", api_history},
+    ApiEntry{"history_remove", "history", api_history_remove, true},
+    ApiEntry{"connections", "connections", api_connections},
     ApiEntry{"disconnect", "connections", api_disconnect, true},
     ApiEntry{"info", "connections", api_info},
     ApiEntry{"user_upsert", "users", api_user_upsert, true},
@@ -30,14 +39,8 @@ constexpr std::array kMethods{
     ApiEntry{"token_doctor", "doctor", api_token_doctor},
     ApiEntry{"audit", "audit", api_audit},
     ApiEntry{"backup", kOperatorScope, api_backup, true},
+    ApiEntry{"reload", kOperatorScope, api_reload},
 };
-
-std::string error_json(const Error& error) {
-  const auto& code = info(error.code);
-  metrics::count<"refusals_total">(error.code);
-  const auto number = code.reply != 0 ? code.reply : info(Errc::bad_request).reply;
-  return JsonOut().number("code", number).text("message", code.message).text("name", code.name).done();
-}
 
 }  // namespace
 
@@ -55,6 +58,13 @@ Result<const ApiEntry*> find_api_method(const ApiCall& call, std::string_view na
     return &entry;
   }
   return Errc::method_not_found;
+}
+
+std::string error_json(const Error& error) {
+  const auto& code = info(error.code);
+  metrics::count<"refusals_total">(error.code);
+  const auto number = code.reply != 0 ? code.reply : info(Errc::bad_request).reply;
+  return JsonOut().number("code", number).text("message", code.message).text("name", code.name).done();
 }
 
 std::string answer_json(const Answer& answer) {

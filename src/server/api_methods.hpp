@@ -1,5 +1,6 @@
-// The methods of the server API, by file: api_publish.cpp, api_connections.cpp, api_users.cpp, api_sessions.cpp,
-// api_tokens.cpp, api_events.cpp, api_doctor.cpp; the table that names them is api_methods.cpp.
+// The methods of the server API, by file: api_publish.cpp, api_channels.cpp, api_connections.cpp,
+// api_connection_list.cpp, api_subscriptions.cpp, api_users.cpp, api_sessions.cpp, api_tokens.cpp, api_events.cpp,
+// api_doctor.cpp; the table that names them is api_methods.cpp.
 //
 // Place: between the ways in – POST /api/<method>, POST /api, the control socket – and what they ask for; every way in
 // goes through `run_api`, so that scopes, idempotency keys and the audit hold for all. Threads: the caller's shard.
@@ -46,6 +47,8 @@ inline constexpr std::size_t kIdempotencyKeyMax = 128;
 Result<const ApiEntry*> find_api_method(const ApiCall& call, std::string_view name);
 /// Runs the method once for an idempotency key (of the header, or member `idempotency_key`).
 Task<Answer> run_api(ApiCall& call, const ApiEntry& entry, std::string_view params, std::string_view idempotency_key);
+/// `{code, message, name}`; counts a refusal.
+std::string error_json(const Error& error);
 /// `{"result":…}` or `{"error":{code, message, name}}`; counts a refusal.
 std::string answer_json(const Answer& answer);
 /// Notes in the audit log who had what done; a method whose store operation does not do so itself calls it.
@@ -54,6 +57,15 @@ Task<void> audit_call(const ApiCall& call, std::string_view method, std::string 
 
 Task<Answer> api_publish(ApiCall& call, const JsonIn& params);
 Task<Answer> api_broadcast(ApiCall& call, const JsonIn& params);
+Task<Answer> api_subscribe(ApiCall& call, const JsonIn& params);
+Task<Answer> api_unsubscribe(ApiCall& call, const JsonIn& params);
+Task<Answer> api_refresh(ApiCall& call, const JsonIn& params);
+Task<Answer> api_presence(ApiCall& call, const JsonIn& params);
+Task<Answer> api_presence_stats(ApiCall& call, const JsonIn& params);
+Task<Answer> api_history(ApiCall& call, const JsonIn& params);
+Task<Answer> api_history_remove(ApiCall& call, const JsonIn& params);
+Task<Answer> api_channels(ApiCall& call, const JsonIn& params);
+Task<Answer> api_connections(ApiCall& call, const JsonIn& params);
 Task<Answer> api_disconnect(ApiCall& call, const JsonIn& params);
 Task<Answer> api_info(ApiCall& call, const JsonIn& params);
 Task<Answer> api_user_upsert(ApiCall& call, const JsonIn& params);
@@ -70,5 +82,6 @@ Task<Answer> api_events(ApiCall& call, const JsonIn& params);
 Task<Answer> api_token_doctor(ApiCall& call, const JsonIn& params);
 Task<Answer> api_audit(ApiCall& call, const JsonIn& params);
 Task<Answer> api_backup(ApiCall& call, const JsonIn& params);
+Task<Answer> api_reload(ApiCall& call, const JsonIn& params);
 
 }  // namespace gatecast::server

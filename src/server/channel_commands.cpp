@@ -8,30 +8,6 @@
 #include "token/subscription_token.hpp"
 
 namespace gatecast::server {
-namespace {
-
-std::uint32_t seconds_until(std::int64_t then, WallTime now) {
-  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(then - unix_seconds(now), 1, 0x7fffffff));
-}
-
-}  // namespace
-
-/// What a subscribe command comes to before the hub is asked.
-struct Connection::Subscribing {
-  std::uint32_t id = 0;
-  std::string channel;
-  broker::StreamPosition since{};  // as the client said
-  std::string since_epoch;
-  std::string chan_info;
-  std::int64_t expires = 0;
-  bool recovers = false;
-  bool positioned = false;
-  bool recoverable = false;
-  bool joins = false;
-  bool listed = false;
-  bool told = false;
-  bool reject_unrecovered = false;
-};
 
 Asker Connection::asker(std::string_view channel) const {
   return {user_->id, worker_.hub().subscribed(*this, channel)};
@@ -51,10 +27,7 @@ Seats& Connection::seats() {
 Result<std::optional<token::SubscriptionToken>> Connection::subscription_token(const protocol::Command& command) {
   using Answer = Result<std::optional<token::SubscriptionToken>>;
   if (command.token.empty()) return Answer(std::nullopt);
-  auto& services = worker_.services();
-  auto read = token::verify_subscription_token(command.token, services.keys,
-                                               {services.config.token.issuer, services.config.token.audience},
-                                               services.clock.wall());
+  auto read = worker_.services().sessions.subscription(command.token, sid_);
   if (!read) return read.error();
   if (read->channel != command.channel || read->user != user_->id || (read->client && *read->client != client_id())) {
     return fail(Errc::token_foreign, "subscription token");
@@ -79,7 +52,6 @@ void Connection::refuse_subscription(const protocol::Command& command, const Err
 void Connection::on_subscribe(const protocol::Command& command) {
   const auto& namespaces = worker_.services().namespaces;
   if (command.type != 0) return reply_error(command.id, Errc::not_available);
-  if (!command.tf.empty()) return reply_error(command.id, Errc::bad_request);
   const Asker who = asker(command.channel);
   if (who.subscribed) return reply_error(command.id, Errc::already_subscribed);
   auto token = subscription_token(command);
@@ -89,25 +61,19 @@ void Connection::on_subscribe(const protocol::Command& command) {
   if (!found) return refuse_subscription(command, found.error());
   const NamespaceConfig& n = **found;
 
-  Subscribing wish{.id = command.id, .channel = std::string(command.channel)};
-  const bool keeps = history_of(n).on();
-  wish.recoverable = keeps && (n.force_recovery || (command.recoverable && namespaces.may_recover(n, who)));
+  Subscribing wish =
+      subscribing(command.channel, n, *token ? std::move((*token)->claims) : token::SubscriptionClaims{});
+  wish.id = command.id;
+  wish.recoverable = wish.recoverable || (wish.keeps && command.recoverable && namespaces.may_recover(n, who));
   wish.positioned =
-      keeps && (wish.recoverable || n.force_positioning || (command.positioned && namespaces.may_position(n, who)));
-  wish.listed = n.presence;
-  wish.told = n.join_leave;
-  wish.joins = n.join_leave && (n.force_push_join_leave || command.join_leave);
-  wish.recovers = command.recover && wish.recoverable;
-  wish.since = {command.offset, broker::epoch_asked(command.epoch)};
-  wish.since_epoch = command.epoch;
+      wish.positioned || wish.recoverable || (wish.keeps && command.positioned && namespaces.may_position(n, who));
+  wish.joins = wish.joins || (wish.told && command.join_leave);
+  if (command.recover && wish.recoverable) wish.since = {command.offset, broker::epoch_asked(command.epoch)};
   wish.reject_unrecovered = (command.flag & protocol::kFlagRejectUnrecovered) != 0;
-  if (*token) {
-    wish.chan_info = std::move((*token)->info);
-    wish.expires = (*token)->expires.value_or(0);
-  }
-  hub::SubscribeOptions options{.joins = wish.joins, .newest_only = n.force_recovery_mode == "cache"};
-  if (wish.recovers) options.recover = wish.since;
+  if (*token) wish.expires = (*token)->expires.value_or(0);
+  if (auto taken = take_forms(wish, n, command); !taken) return refuse_subscription(command, taken.error());
   wait();
+  auto options = wish.options();
   const std::string channel = wish.channel;
   worker_.hub().subscribe(*this, channel, std::move(options),
                           [this, wish = std::move(wish)](Result<hub::Subscribed> done) mutable {
@@ -116,12 +82,14 @@ void Connection::on_subscribe(const protocol::Command& command) {
 }
 
 void Connection::subscribed(Subscribing wish, Result<hub::Subscribed> done) {
-  if (done && wish.recovers && !done->recovered && wish.reject_unrecovered) {
+  if (done && wish.since && !done->recovered && wish.reject_unrecovered) {
     worker_.hub().unsubscribe(*this, wish.channel);
     done = Errc::unrecoverable_position;
   }
   if (!done) {
-    reply_error(wish.id, done.error().code);
+    const Errc code = done.error().code;
+    if (code == Errc::limit_exceeded || code == Errc::queues_full) tell_limit(code);
+    reply_error(wish.id, code);
     return release();
   }
   reply_subscribed(wish, *done);
@@ -130,40 +98,21 @@ void Connection::subscribed(Subscribing wish, Result<hub::Subscribed> done) {
 }
 
 void Connection::reply_subscribed(const Subscribing& wish, const hub::Subscribed& done) {
-  const PublicationViews views(done.publications);
-  const std::string epoch = broker::epoch_text(done.position.epoch);
-  protocol::SubscribeResult result;
-  if (wish.positioned) {
-    result.positioned = true;
-    result.recoverable = wish.recoverable;
-    result.epoch = epoch;
-    // Where it recovered the client walks up from where it was, publication by publication.
-    result.offset = wish.recovers && done.recovered && !done.publications.empty()
-                        ? done.publications.front()->offset - 1
-                        : done.position.offset;
-  }
-  if (wish.recovers) {
-    result.was_recovering = true;
-    result.recovered = done.recovered;
-    result.publications = views.views();
-  }
-  if (wish.expires != 0) {
-    result.expires = true;
-    result.ttl_seconds = seconds_until(wish.expires, worker_.services().clock.wall());
-  }
+  const SubscribedView view(wish, done, worker_.services().clock.wall());
   std::string reply;
-  protocol::append_reply(reply, wish.id, result);
+  protocol::append_reply(reply, wish.id, view.result());
   send_text(reply, false);
 }
 
 // Others are told after the subscriber has its reply, so that it sees itself come.
 void Connection::take_seat(const Subscribing& wish) {
-  if (!wish.listed && !wish.told && wish.expires == 0 && wish.chan_info.empty()) return;
-  Seat seat{.channel = wish.channel, .expires_at = static_cast<std::uint32_t>(wish.expires)};
+  const bool plain = !wish.listed && !wish.told && wish.expires == 0 && wish.chan_info.empty();
+  if (plain && wish.origin == Origin::client) return;
+  Seat seat{.channel = wish.channel, .expires_at = static_cast<std::uint32_t>(wish.expires), .origin = wish.origin};
   seat.listed = wish.listed;
   seat.told = wish.told;
   seat.who = std::make_shared<const broker::ClientInfo>(
-      broker::ClientInfo{user_->id, client_id(), seats().conn_info, wish.chan_info});
+      broker::ClientInfo{user_->id.text(), client_id(), seats().conn_info, wish.chan_info});
   if (seat.listed || seat.told) worker_.hub().enter(seat.channel, seat.who, seat.listed, seat.told);
   seats().all.push_back(std::move(seat));
   if (wish.expires != 0) arm();
@@ -212,14 +161,23 @@ void Connection::on_publish(const protocol::Command& command) {
   publication->channel = command.channel;
   std::string scratch;
   publication->data = protocol::compact_newlines(command.data, scratch);
+  publication->delta = (**found).delta_publish;
   publication->user = user_->id;
   publication->client = client_id();
   if (seats_ != nullptr) {
     publication->conn_info = seats_->conn_info;
     if (const Seat* seat = seats_->find(command.channel)) publication->chan_info = seat->who->chan_info;
   }
+  const auto history = history_of(**found);
+  if (auto& hub = worker_.hub(); hub.is_home(command.channel)) {
+    const auto position = hub.publish_here(std::move(publication), history);
+    if (!position) return reply_error(command.id, position.error().code);
+    std::string reply;
+    protocol::append_reply(reply, command.id, protocol::PublishResult{});
+    return send_text(reply, false);
+  }
   wait();
-  spawn(publish(worker_, id_, command.id, std::move(publication), history_of(**found)));
+  spawn(publish(worker_, id_, command.id, std::move(publication), history));
 }
 
 Task<void> Connection::publish(Worker& worker, std::uint64_t id, std::uint32_t command,
@@ -247,6 +205,7 @@ void Connection::answer(Worker& worker, std::uint64_t id, std::uint32_t command,
 void Connection::on_presence(const protocol::Command& command) {
   auto found = worker_.services().namespaces.may_see_presence(command.channel, asker(command.channel));
   if (!found) return reply_error(command.id, found.error().code);
+  if (worker_.hub().queues_full()) return reply_error(command.id, Errc::queues_full);
   wait();
   if (command.method == protocol::Method::presence) {
     spawn(presence(worker_, id_, command.id, std::string(command.channel)));
@@ -272,6 +231,7 @@ Task<void> Connection::presence_stats(Worker& worker, std::uint64_t id, std::uin
 void Connection::on_history(const protocol::Command& command) {
   auto found = worker_.services().namespaces.may_read_history(command.channel, asker(command.channel));
   if (!found) return reply_error(command.id, found.error().code);
+  if (worker_.hub().queues_full()) return reply_error(command.id, Errc::queues_full);
   broker::HistoryQuery query{.limit = command.limit, .reverse = command.reverse};
   if (command.has_since) query.since = {command.offset, broker::epoch_asked(command.epoch)};
   wait();
@@ -327,7 +287,9 @@ void Connection::end_expired_subscriptions() {
   const std::int64_t now = unix_seconds(worker_.services().clock.wall());
   std::vector<std::string> late;
   for (const auto& seat : seats_->all) {
-    if (seat.expires_at != 0 && seat.expires_at + kExpiredGrace_s <= now) late.push_back(seat.channel);
+    if (seat.expires_at == 0 || seat.expires_at + kExpiredGrace_s > now) continue;
+    if (by_server(seat)) return close(Errc::subscription_expired);
+    late.push_back(seat.channel);
   }
   const auto& code = info(Errc::subscription_expired);
   for (const auto& channel : late) end_subscription(channel, code.unsub, code.message);

@@ -35,9 +35,15 @@ metrics::Command metric_of(protocol::Method method) {
 bool Connection::on_command(const protocol::Command& command) {
   using M = protocol::Method;
   metrics::count<"messages_in_total">(metric_of(command.method));
+  ++messages_in_;
   if (phase_ == Phase::unconnected && (command.method != M::connect || pending_->connect_id != 0)) {
     close(Errc::bad_command);
     return false;
+  }
+  // A pong has its own bound: one a ping.
+  if (command.method != M::none) {
+    const auto verdict = pace(command.source.size());
+    if (verdict != limits::Pace::Verdict::pass) return refuse_fast(command, verdict);
   }
   switch (command.method) {
     case M::none:
@@ -47,6 +53,7 @@ bool Connection::on_command(const protocol::Command& command) {
         break;
       }
       ping_out_ = false;
+      note_round_trip();
       due_ += worker_.services().config.realtime.ping - worker_.services().config.realtime.pong;
       arm();
       break;
@@ -117,136 +124,19 @@ std::uint32_t Connection::ttl_seconds() const {
   return static_cast<std::uint32_t>(std::max<std::int64_t>(left, 1));
 }
 
-void Connection::file_under(std::string_view user_id, std::string sid) {
-  user_ = &worker_.users().get(user_id);
-  user_next_ = user_->first;
-  if (user_next_ != nullptr) user_next_->user_prev_ = this;
-  user_->first = this;
-  ++user_->connections;
-  sid_ = std::move(sid);
-}
-
-void Connection::on_connect(const protocol::Command& command) {
-  if (phase_ == Phase::connected) return close(Errc::bad_command);
-  auto& services = worker_.services();
-  const bool in_query = command.token.empty() && pending_->token_in_query;
-  std::string token = command.token.empty() ? std::exchange(pending_->token, {}) : std::string(command.token);
-  const std::uint32_t id = command.id;
-  pending_->connect_id = id;
-  for (const auto& sub : command.subs) {
-    if (sub.recover && is_personal(sub.channel))
-      pending_->personal_since = {sub.offset, broker::epoch_asked(sub.epoch)};
+/// Whether the token names the channels that the connection has from its token.
+bool Connection::same_channels(const token::ConnectionClaims& claims) const {
+  std::size_t had = 0;
+  for (const auto& seat : seats_ == nullptr ? std::vector<Seat>{} : seats_->all)
+    had += seat.origin == Origin::token ? 1U : 0U;
+  std::size_t named = 0;
+  for (const auto& sub : claims.subscriptions) {
+    if (is_personal(sub.channel)) continue;
+    ++named;
+    const Seat* seat = seats_ == nullptr ? nullptr : seats_->find(sub.channel);
+    if (seat == nullptr || seat->origin != Origin::token) return false;
   }
-  if (token.empty()) {
-    if (services.config.realtime.insecure) return accept({}, id);
-    metrics::count<"connects_total">(metrics::Outcome::refused);
-    return refuse_token(id, fail(Errc::token_missing, "no token in message, Authorization, query or cookie"));
-  }
-  if (session::TicketKeys::looks_like(token)) {
-    pending_->waiting = true;
-    return spawn(connect_by_ticket(worker_, id_, id, std::move(token)));
-  }
-  if (in_query && services.config.http.query_token == "ticket") return judge(Errc::token_in_query, id);
-  auto caller = services.sessions.authenticate(token);
-  if (!caller && caller.error().code == Errc::temporarily_unavailable) {
-    pending_->waiting = true;
-    return spawn(connect_by_store(worker_, id_, id, std::move(token)));
-  }
-  judge(std::move(caller), id);
-}
-
-// A ticket counts once: only the store can say that it has not been used.
-Task<void> Connection::connect_by_ticket(Worker& worker, std::uint64_t id, std::uint32_t command, std::string ticket) {
-  auto caller = co_await worker.services().sessions.redeem(std::move(ticket));
-  auto* connection = worker.find(id);
-  if (connection == nullptr || connection->phase_ != Phase::unconnected) co_return;
-  connection->judge(std::move(caller), command);
-}
-
-// The index cannot say whether the session stands: the store can.
-Task<void> Connection::connect_by_store(Worker& worker, std::uint64_t id, std::uint32_t command, std::string token) {
-  auto caller = co_await worker.services().sessions.authenticate_at_store(std::move(token));
-  auto* connection = worker.find(id);
-  if (connection == nullptr || connection->phase_ != Phase::unconnected) co_return;
-  connection->judge(std::move(caller), command);
-}
-
-void Connection::judge(Result<session::Caller> caller, std::uint32_t id) {
-  if (caller) return accept(std::move(*caller), id);
-  metrics::count<"connects_total">(metrics::Outcome::refused);
-  const bool waited = std::exchange(pending_->waiting, false);
-  refuse_token(id, caller.error());
-  if (waited && phase_ == Phase::unconnected) release();
-}
-
-// A verified caller, or the nobody of insecure mode: filed under its user first, so that an ending finds it from here
-// on.
-void Connection::accept(session::Caller caller, std::uint32_t id) {
-  auto& services = worker_.services();
-  file_under(caller.user_id, caller.sid);
-  if (!caller.sid.empty()) {
-    if (!services.config.realtime.insecure) expires_at_ = static_cast<std::uint32_t>(caller.claims.exp);
-    services.sessions.seen(caller);
-  }
-  if (limits().user_connections != 0 && !anonymous()) {
-    counted_ = services.user_counts.enter(user_->id, limits().user_connections);
-    if (!counted_) return close(Errc::connection_limit);
-  }
-  const auto uuid = crypto::random_bytes(16);
-  std::memcpy(uuid_.data(), uuid.data(), uuid_.size());
-  uuid_[6] = static_cast<std::uint8_t>((uuid_[6] & 0x0f) | 0x40);
-  uuid_[8] = static_cast<std::uint8_t>((uuid_[8] & 0x3f) | 0x80);
-
-  pending_->waiting = true;
-  if (anonymous()) return connected_now(caller, id, {});
-  const auto personal = personal_channel(caller.user_id);
-  hub::SubscribeOptions options{.recover = pending_->personal_since};
-  worker_.hub().subscribe(*this, personal, std::move(options),
-                          [this, id, caller = std::move(caller)](const Result<hub::Subscribed>& done) {
-                            if (!done) return close(Errc::server_error);
-                            connected_now(caller, id, *done);
-                          });
-}
-
-// Writes the connect reply. The session is looked at once more in this very turn: what ended while the personal channel
-// was being subscribed must not connect.
-void Connection::connected_now(const session::Caller& caller, std::uint32_t id, const hub::Subscribed& personal) {
-  auto& services = worker_.services();
-  if (!caller.sid.empty()) {
-    const auto standing = services.sessions.standing(caller);
-    if (standing.kind == session::Standing::Kind::ended) return close(standing.reason, false);
-  }
-  phase_ = Phase::connected;
-  metrics::count<"connects_total">(metrics::Outcome::ok);
-  const auto client = client_id();
-  protocol::ConnectResult result{.client = client, .version = services.version};
-  result.expires = expires_at_ != 0;
-  if (result.expires) result.ttl_seconds = ttl_seconds();
-  result.ping_seconds =
-      static_cast<std::uint32_t>(std::chrono::ceil<std::chrono::seconds>(services.config.realtime.ping).count());
-  result.pong = true;
-  const auto channel = personal_channel(user_->id);
-  const PublicationViews missed(personal.publications);
-  const std::string epoch = broker::epoch_text(personal.position.epoch);
-  protocol::ConnectedSub sub{.channel = channel, .result = {.recoverable = true, .positioned = true, .epoch = epoch}};
-  sub.result.was_recovering = pending_->personal_since.has_value();
-  sub.result.recovered = personal.recovered;
-  sub.result.publications = missed.views();
-  sub.result.offset = missed.views().empty() ? personal.position.offset : missed.views().front().offset - 1;
-  if (!user_->id.empty()) result.subs = {&sub, 1};
-  std::string reply;
-  protocol::append_reply(reply, id, result);
-  send_text(reply);
-  log::info("connection", {{"user", user_->id}, {"sid", sid_}, {"client", client}, {"ip", ip_}});
-
-  // The first ping comes at a random moment of the interval's second half, so that clients that came together are not
-  // pinged together.
-  const auto interval = services.config.realtime.ping;
-  std::uint32_t random;
-  std::memcpy(&random, uuid_.data(), sizeof random);
-  due_ = worker_.shard().loop().now() + interval / 2 + Duration(interval / 2) * (random & 1023) / 1024;
-  arm();
-  release();
+  return had == named;
 }
 
 void Connection::on_refresh(const protocol::Command& command) {
@@ -258,9 +148,20 @@ void Connection::on_refresh(const protocol::Command& command) {
   }
   if (!caller) return refuse_token(command.id, caller.error());
   if (caller->user_id != user_->id) return refuse_token(command.id, fail(Errc::token_foreign));
+  auto claims = token::read_connection_claims(caller->claims.extra_json);
+  if (!claims) return refuse_token(command.id, claims.error());
+  const bool expires = !services.config.realtime.insecure;
+  const std::int64_t now = unix_seconds(services.clock.wall());
+  if (const auto at = claims->expire_at.value_or(0); expires && at != 0 && at <= now) {
+    return reply_error(command.id, Errc::expired);
+  }
+  // A client with other channels in its token has them by connecting anew.
+  if (!same_channels(*claims)) return close(Errc::insufficient_state);
   // Another session of the same user: the connection now lives and dies with that one.
-  sid_ = caller->sid;
-  if (!services.config.realtime.insecure) expires_at_ = static_cast<std::uint32_t>(caller->claims.exp);
+  sid_ = CompactText(caller->sid);
+  if (seats_ != nullptr || !claims->info.empty()) seats().conn_info = std::move(claims->info);
+  if (expires) expires_at_ = expiry_of(*caller, *claims);
+  if (expires_at_ != 0) expires_at_ = std::max(expires_at_, static_cast<std::uint32_t>(now));
   services.sessions.seen(*caller);
   protocol::RefreshResult result{.version = services.version, .expires = expires_at_ != 0};
   const auto client = client_id();

@@ -21,6 +21,14 @@ using Millis = std::chrono::milliseconds;
 using Strings = std::vector<std::string>;
 using Numbers = std::vector<std::uint64_t>;
 
+/// Both or neither; resolved paths.
+struct TlsFiles {
+  std::string cert{};
+  std::string key{};
+
+  bool on() const { return !cert.empty(); }
+};
+
 struct HttpConfig {
   std::string address = "127.0.0.1:3002";
   std::string base_path{};          // "" or "/app": no slash at its end
@@ -30,15 +38,17 @@ struct HttpConfig {
   std::string token_cookie{};       // name; empty: no cookie is read
   std::uint64_t body_bytes = 65536;
   std::uint64_t header_bytes = 32768;
+  TlsFiles tls{};
 };
 
 struct OpsConfig {
   std::string address = "127.0.0.1:9090";
+  TlsFiles tls{};
 };
 
 /// What a key of the server API may do.
-inline constexpr std::string_view kApiScopes[] = {"publish", "presence", "connections", "users", "sessions",
-                                                  "mint",    "events",   "doctor",      "audit", "all"};
+inline constexpr std::string_view kApiScopes[] = {"publish", "presence", "history", "connections", "users", "sessions",
+                                                  "mint",    "events",   "doctor",  "audit",       "all"};
 
 struct ApiKey {
   std::string name{};
@@ -210,6 +220,9 @@ struct NamespaceConfig {
   bool allow_recovery = false;
   bool force_recovery = false;
   std::string force_recovery_mode = "stream";  // stream | cache
+  bool allow_tags_filter = false;
+  Strings allowed_delta_types{};  // "fossil"
+  bool delta_publish = false;
 };
 
 struct LimitsConfig {
@@ -221,9 +234,14 @@ struct LimitsConfig {
   Millis header_time = std::chrono::seconds{10};
   Millis idle_time = std::chrono::seconds{75};
   Millis drain_time = std::chrono::seconds{10};
-  std::uint32_t connections = 20000;   // a shard
-  std::uint32_t user_connections = 0;  // 0: no limit
-  std::uint32_t rate_strict = 20;      // a minute and address; 0: off
+  Millis drain_spread = std::chrono::seconds{3};
+  std::uint32_t connections = 20000;         // a shard
+  std::uint32_t user_connections = 0;        // 0: no limit
+  std::uint32_t connection_commands = 1000;  // a second; 0: no limit
+  std::uint32_t user_commands = 5000;
+  std::uint32_t accepts_shard = 0;  // a second; 0: no limit
+  std::uint32_t address_unauthenticated_shard = 1024;
+  std::uint32_t rate_strict = 20;  // a minute and address; 0: off
   std::uint32_t rate_liberal = 300;
   std::uint32_t rate_connect = 120;
   std::uint32_t rate_api = 0;
@@ -234,10 +252,12 @@ struct LimitsConfig {
   std::uint32_t history_channels_shard = 1'000'000;
   std::uint32_t history_page = 300;
   std::uint64_t recovered_bytes = 262144;
+  std::uint64_t queued_bytes_shard = 128 * 1048576;
   std::uint32_t presence_clients = 10'000;
   std::uint32_t presence_entries_shard = 1'000'000;
   std::uint32_t idempotency_keys = 100000;
   std::uint64_t idempotency_bytes = 64 * 1048576;
+  std::uint64_t closed_bytes_shard = 1048576;
 };
 
 struct WebhookConfig {

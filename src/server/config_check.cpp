@@ -210,6 +210,12 @@ void resolve_paths(Loaded& loaded, Reporter& report) {
   } else {
     c.store.path = join_path(c.data.dir, c.store.url.substr(scheme.size()));
   }
+  for (const char* port : {"http.tls", "ops.tls"}) {
+    auto& tls = std::string_view(port) == "http.tls" ? c.http.tls : c.ops.tls;
+    for (auto [name, file] : {std::pair{".cert", &tls.cert}, {".key", &tls.key}}) {
+      if (!file->empty()) *file = resolve(loaded, fmt::format("{}{}", port, name), *file);
+    }
+  }
   for (std::size_t i = 0; i < c.token.keys.size(); ++i) {
     auto& file = c.token.keys[i].file;
     if (!file.empty()) file = resolve(loaded, fmt::format("token.key[{}].file", i), file);
@@ -232,11 +238,12 @@ void fill_dev(Loaded& loaded) {
   std::string host;
   std::uint16_t port = 0;
   if (!split_address(c.http.address, host, port) || port == 0) port = 3002;
+  const std::string scheme = c.http.tls.on() ? "https://" : "http://";
   for (const char* name : {"localhost", "127.0.0.1"}) {
     std::string domain = fmt::format("{}:{}", name, port);
     if (!loaded.origins.contains("signin.solana.domain")) c.signin.solana.domain.push_back(domain);
     if (!loaded.origins.contains("signin.ethereum.domain")) c.signin.ethereum.domain.push_back(domain);
-    if (!loaded.origins.contains("http.allowed_origins")) c.http.allowed_origins.push_back("http://" + domain);
+    if (!loaded.origins.contains("http.allowed_origins")) c.http.allowed_origins.push_back(scheme + domain);
   }
   loaded.origins.emplace("signin.solana.domain", "--dev");
   loaded.origins.emplace("signin.ethereum.domain", "--dev");
@@ -292,6 +299,7 @@ void complete(Loaded& loaded, const LoadOptions& options) {
   const Config& c = loaded.config;
   check_addresses(c, report);
   check_http(c, report);
+  check_tls(c, report);
   check_token(c, report);
   check_access(loaded, report);
   check_wallets("signin.solana", c.signin.solana, report);

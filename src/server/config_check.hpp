@@ -35,6 +35,8 @@ std::string join_path(const std::string& folder, const std::string& path);
 
 /// Registration, Ethereum's node, Telegram's bots.
 void check_signin(const Config& config, Reporter& report);
+/// The certificate and key of each port that has them.
+void check_tls(const Config& config, Reporter& report);
 void check_webhooks(const Config& config, Reporter& report);
 /// Claims, variants, and how connections bring their token.
 void check_access(Loaded& loaded, Reporter& report);

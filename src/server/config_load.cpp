@@ -308,6 +308,7 @@ std::size_t Loaded::warnings() const { return findings.size() - errors(); }
 Loaded load(const LoadOptions& options) {
   Loaded loaded;
   loaded.config.dev = options.dev;
+  loaded.options = options;
   Raw root;
   if (options.dev) root = dev_defaults();
   FileReader reader(root, loaded.findings);

@@ -38,6 +38,7 @@ struct LoadOptions {
 
 struct Loaded {
   Config config{};
+  LoadOptions options{};  // how it was read, to read it anew
   std::vector<Finding> findings{};
   /// Where each value came from, by its path with indices; a key that is not here has its default.
   std::map<std::string, std::string, std::less<>> origins{};

@@ -1,4 +1,5 @@
 #include "server/config_table.hpp"
+#include "server/config_tls.hpp"
 #include "server/config_value.hpp"
 
 namespace gatecast::server {
@@ -140,6 +141,12 @@ std::string render_show(const Loaded& loaded) {
       });
       std::string print = fingerprint_of(config, array.path, i);
       if (!print.empty()) lines.push_back({fmt::format("{}[{}] fingerprint", array.path, i), print, "derived"});
+    }
+  }
+  for (const auto& [port, tls] : {std::pair{"http.tls", &config.http.tls}, {"ops.tls", &config.ops.tls}}) {
+    if (!tls->on()) continue;
+    for (auto& [what, value] : describe_tls(*tls)) {
+      lines.push_back({fmt::format("{} {}", port, what), std::move(value), "derived"});
     }
   }
   constexpr std::size_t kMaxColumn = 40;

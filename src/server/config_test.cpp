@@ -177,7 +177,8 @@ TEST(Config, BadFilesAndTheirExactFindings) {
        "error    gatecast.toml:2:1: api.key[0].sha256: is missing\n"
        "         gatecast apikey new NAME makes a key and prints the lines for this file.\n"},
       {"[[api.key]]\nname = \"web\"\nscopes = [\"root\"]\nsecret = \"an-api-key-of-the-web-application-0001\"\n",
-       "error    gatecast.toml:3:1: api.key[0].scopes: must be one of publish, presence, connections, users, sessions, "
+       "error    gatecast.toml:3:1: api.key[0].scopes: must be one of publish, presence, history, connections, users, "
+       "sessions, "
        "mint, events, doctor, audit, all, is \"root\"\n"
        "         What the key may do.\n"},
       {"[ops]\naddress = \"0.0.0.0:9090\"\n",

@@ -18,7 +18,8 @@ Connection::Connection(Worker& worker, std::uint64_t id, net::Stream stream, std
       http_(std::make_unique<Http>(http::Limits{
           worker.services().config.http.header_bytes,
           port == Port::public_ ? worker.services().config.http.body_bytes : worker.services().config.api.body_bytes})),
-      ip_(std::move(ip)),
+      ip_(ip),
+      opened_at_(static_cast<std::uint32_t>(unix_seconds(worker.services().clock.wall()))),
       port_(port) {
   metrics::count<"connections_total">();
   metrics::gauge_add<"connections_open">(1);
@@ -41,7 +42,8 @@ void Connection::deadline_in(Duration d) { worker_.shard().wheel().set(*this, wo
 
 void Connection::watch() {
   if (phase_ == Phase::buried) return;
-  const std::uint32_t events = (reading_ ? std::uint32_t{EPOLLIN} : 0) | (writing_ ? std::uint32_t{EPOLLOUT} : 0);
+  const bool writing = writing_ || (stream_.tls() != nullptr && stream_.tls()->wants_write());
+  const std::uint32_t events = (reading_ ? std::uint32_t{EPOLLIN} : 0) | (writing ? std::uint32_t{EPOLLOUT} : 0);
   worker_.shard().loop().change(stream_.fd(), events, this);
 }
 
@@ -59,24 +61,29 @@ void Connection::want_writable(bool on) {
 void Connection::on_ready(std::uint32_t events) {
   worker_.shard().check().assert_here();
   if (phase_ == Phase::buried) return;
+  if (stream_.tls() != nullptr) [[unlikely]]
+    return on_ready_tls(events);
   if ((events & EPOLLOUT) != 0) worker_.hub().writable(*this);
   if (phase_ != Phase::buried && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) read();
 }
 
-void Connection::read() {
+/// Whether bytes came.
+bool Connection::read() {
   // One buffer's worth a turn: the others' bytes and control mail come before this client's next.
   const auto n = stream_.read(worker_.read_buffer());
-  if (n == -1) return;
-  if (n == 0) return on_end();
-  if (n < 0) return on_broken();
+  if (n == -1) return false;
+  if (n == 0) return on_end(), false;
+  if (n < 0) return on_broken(), false;
   metrics::add<"bytes_in_total">(static_cast<std::uint64_t>(n));
+  bytes_in_ += static_cast<std::uint64_t>(n);
   take(worker_.read_buffer().first(static_cast<std::size_t>(n)));
+  return true;
 }
 
 // The peer has finished sending. A WebSocket is over then; an HTTP peer may still wait for its answer (RFC 9112 §9.6).
 void Connection::on_end() {
   if (phase_ != Phase::http) return on_broken();
-  if (!http_->answering && queued_bytes() == 0) return bury();
+  if (!http_->answering && all_sent()) return bury();
   http_->ended = true;
   set_reading(false);
   if (!http_->answering) end_http();
@@ -92,6 +99,7 @@ void Connection::bury() {
   unfile();
   worker_.hub().forget(*this);
   leave_all_seats();
+  leave_crowd();
   worker_.shard().loop().unwatch(stream_.fd());
   phase_ = Phase::buried;
   forget();
@@ -105,6 +113,11 @@ void Connection::on_broken() {
 
 void Connection::on_slow() {
   metrics::count<"slow_consumers_total">();
+  log::info("limited", {{"reason", info(Errc::slow).name},
+                        {"queued", static_cast<std::uint64_t>(worker_.hub().queued_bytes(*this))},
+                        {"user", user_id()},
+                        {"sid", sid_},
+                        {"ip", ip_}});
   if (phase_ == Phase::http || phase_ == Phase::closing) return bury();
   const auto& slow = info(Errc::slow);
   note_end(Errc::slow, slow.close, slow.name);
@@ -121,14 +134,14 @@ void Connection::on_drained() {
     phase_ = Phase::closing;
     deadline_in(kCloseWait);
   }
-  stream_.finish();
+  finish();
 }
 
 void Connection::on_gap(std::string_view channel) {
   const auto& code = info(Errc::insufficient_state);
   const Seat* seat = seats_ == nullptr ? nullptr : seats_->find(channel);
   // What the client did not subscribe to it cannot subscribe to again: it connects anew.
-  if (is_personal(channel) || (seat != nullptr && seat->by_server)) return close(Errc::insufficient_state);
+  if (is_personal(channel) || (seat != nullptr && by_server(*seat))) return close(Errc::insufficient_state);
   end_subscription(channel, code.unsub, code.message);
 }
 
@@ -139,13 +152,23 @@ void Connection::on_time() {
     case Phase::http:
       if (http_->last) break;
       if (http_->answering) return;
-      if (http_->parser.started()) return refuse_http(Errc::request_timeout);
+      if (http_->parser.started()) {
+        log::info("limited", {{"reason", info(Errc::request_timeout).name}, {"ip", ip_}});
+        return refuse_http(Errc::request_timeout);
+      }
+      // A connection that is kept alive ends in silence, one that never asked or does not take its answers is noted.
+      if (queued_bytes() > 0) {
+        cut(Errc::slow);
+      } else if (!http_->asked) {
+        cut(Errc::request_timeout);
+      }
       return bury();
     case Phase::unconnected: return close(Errc::stale);
     case Phase::connected: return on_client_time();
     case Phase::closing: break;
     case Phase::buried: return;
   }
+  cut(Errc::write_error);
   stream_.abort_on_close();
   bury();
 }
@@ -173,9 +196,10 @@ hub::Slice Connection::closing_frames(std::uint16_t code, std::string_view reaso
 
 void Connection::begin_closing(std::uint16_t code, std::string_view reason, bool keep, bool push) {
   if (phase_ == Phase::closing || phase_ == Phase::buried) return;
+  const bool told_of_channels = phase_ == Phase::connected;
   phase_ = Phase::closing;
   unfile();
-  worker_.hub().mute(*this, keep);
+  worker_.hub().mute(*this, keep && told_of_channels);
   leave_all_seats();
   if (!keep) worker_.hub().drop_queue(*this);
   if (push) metrics::count<"messages_out_total">();
@@ -187,8 +211,20 @@ void Connection::begin_closing(std::uint16_t code, std::string_view reason, bool
 
 void Connection::note_end(Errc counted, std::uint16_t code, std::string_view reason) {
   metrics::count<"disconnects_total">(counted);
-  log::info("disconnection",
-            {{"code", code}, {"reason", reason}, {"ip", ip_}, {"user", user_ ? user_->id : ""}, {"sid", sid_}});
+  log::info("disconnection", {{"code", code}, {"reason", reason}, {"ip", ip_}, {"user", user_id()}, {"sid", sid_}});
+  if (phase_ != Phase::connected) return;
+  const WallTime now = worker_.services().clock.wall();
+  worker_.closed().note({.client = client_id(),
+                         .user = std::string(user_id()),
+                         .session = std::string(sid_),
+                         .ip = std::string(ip_),
+                         .reason = counted,
+                         .code = code,
+                         .at = now,
+                         .age_s = std::max<std::int64_t>(unix_seconds(now) - opened_at_, 0),
+                         .bytes_in = bytes_in_,
+                         .bytes_out = bytes_out(),
+                         .messages_in = messages_in_});
 }
 
 void Connection::close(std::uint16_t code, std::string_view reason, bool keep) {
@@ -209,12 +245,19 @@ void Connection::mute_ended() { worker_.hub().mute(*this, false); }
 void Connection::close_ended(Errc reason) { close(reason, false); }
 
 void Connection::leave() {
-  if (http_ != nullptr) {
-    // One that is being answered ends with that answer.
-    if (!http_->answering || phase_ == Phase::closing) bury();
-    return;
-  }
-  close(Errc::shutdown);
+  if (client()) return close(Errc::shutdown);
+  // One that is being answered, or has begun a request or its handshake, ends with the answer.
+  const auto idle = [this] {
+    const bool begun = stream_.tls() == nullptr || stream_.tls()->established();
+    return phase_ == Phase::http && !client() && begun && !http_->answering && http_->ahead.empty() &&
+           !http_->parser.started();
+  };
+  if (!idle()) return;
+  static_cast<void>(read());
+  if (!idle()) return;
+  // Softly: what it may be sending just now is not met by a reset.
+  end_http();
+  if (all_sent()) on_drained();
 }
 
 void Connection::unfile() {
@@ -224,6 +267,10 @@ void Connection::unfile() {
   user_next_ = user_prev_ = nullptr;
   --user_->connections;
   if (std::exchange(counted_, false)) worker_.services().user_counts.leave(user_->id);
+  if (user_->connections == 0 && user_->debt != nullptr) {
+    worker_.services().debtors.leave(user_->id, worker_.shard().loop().now());
+    user_->debt = nullptr;
+  }
   worker_.users().drop_if_unused(*user_);
   user_ = nullptr;
 }

@@ -14,6 +14,7 @@
 #include <memory>
 #include <string>
 
+#include "core/compact_text.hpp"
 #include "http/parser.hpp"
 #include "hub/client.hpp"
 #include "net/epoll_loop.hpp"
@@ -23,6 +24,7 @@
 #include "server/namespaces.hpp"
 #include "server/seat.hpp"
 #include "server/services.hpp"
+#include "server/subscribing.hpp"
 #include "server/users.hpp"
 #include "server/worker.hpp"
 #include "session/sessions.hpp"
@@ -41,9 +43,22 @@ class Connection final : public hub::Client, public net::Ready, public net::Time
   Port port() const { return port_; }
   /// The client's id in the protocol, a UUID.
   std::string client_id() const;
-  const std::string& sid() const { return sid_; }
+  std::string_view sid() const { return sid_; }
   const User* user() const { return user_; }
+  /// Empty before the connect command, and of nobody.
+  std::string_view user_id() const { return user_ == nullptr ? std::string_view() : user_->id.view(); }
   bool connected() const { return phase_ == Phase::connected; }
+  /// A client since its upgrade, to its end.
+  bool client() const { return http_ == nullptr; }
+  std::string_view ip() const { return ip_; }
+  bool compressed() const { return deflates_; }
+  std::int64_t opened_at() const { return opened_at_; }
+  std::uint64_t bytes_in() const { return bytes_in_; }
+  std::uint32_t messages_in() const { return messages_in_; }
+  std::uint32_t round_trip_us() const { return round_trip_us_; }
+
+  /// What a command of that many bytes counts against the rates: 4 KB are as dear as another command.
+  static constexpr std::uint32_t cost_of(std::size_t bytes) { return 1 + static_cast<std::uint32_t>(bytes / 4096); }
 
   /// Begins to watch the socket.
   void open();
@@ -55,7 +70,16 @@ class Connection final : public hub::Client, public net::Ready, public net::Time
   void mute_ended();
   void close_ended(Errc reason);
 
-  /// The server goes down: a client is told to connect elsewhere, an HTTP peer gets its answer and no more.
+  // What the application does to a connection (server_subscriptions.cpp).
+  /// Subscribes the client, which is told by a push; nothing where it is subscribed, or not connected (any more).
+  void subscribe_by_api(Subscribing wish);
+  /// Ends a subscription, whoever wanted it; the client is told. Nothing where there is none.
+  void unsubscribe_by_api(std::string_view channel);
+  /// The connection's end becomes `expires_at`, seconds since 1970; 0: never.
+  void refresh_by_api(std::uint32_t expires_at);
+
+  /// The server goes down: a client is told to connect elsewhere, an HTTP peer gets its answer and no more. Again and
+  /// again until it is gone.
   void leave();
 
   void on_ready(std::uint32_t events) override;
@@ -74,7 +98,8 @@ class Connection final : public hub::Client, public net::Ready, public net::Time
   struct Http {
     explicit Http(http::Limits limits) : parser(limits) {}
     http::RequestParser parser;
-    std::string ahead;  // bytes of the next request, read while this one is answered
+    std::string ahead;   // bytes of the next request, read while this one is answered
+    bool asked = false;  // a whole request has come
     bool answering = false;
     bool continued = false;
     bool ended = false;  // the peer sends no more; what it asked for is still answered
@@ -88,18 +113,36 @@ class Connection final : public hub::Client, public net::Ready, public net::Time
     std::size_t count = 0;  // the frame's earlier commands
     std::string bytes;      // of the socket, behind that frame
   };
+  using Since = std::pair<std::string, broker::StreamPosition>;
+  /// A verified connect command that waits for the channels which the server subscribes it to.
+  struct Joining {
+    struct Channel {
+      Subscribing wish;
+      hub::Subscribed done{};
+    };
+    std::uint32_t id = 0;  // of the command
+    session::Caller caller{};
+    std::vector<Channel> channels{};
+    std::size_t open = 0;  // those not answered yet
+  };
   /// What only exists between the upgrade and the connect command's reply, or while a command waits.
   struct Pending {
     std::string token;  // of the upgrade request, or empty
     bool token_in_query = false;
     Behind behind;
     std::uint32_t connect_id = 0;
-    std::optional<broker::StreamPosition> personal_since{};  // where the client was on its personal channel
+    std::vector<Since> since{};  // where the client was on channels that the server subscribes it to
+    std::unique_ptr<Joining> joining{};
     bool waiting = false;
   };
 
   // hub::Client
-  std::ptrdiff_t write(const iovec* parts, std::size_t count) override { return stream_.write(parts, count); }
+  std::ptrdiff_t write(const iovec* parts, std::size_t count) override {
+    const auto taken = stream_.write(parts, count);
+    if (stream_.tls() != nullptr) [[unlikely]]
+      unsent_ = stream_.tls()->holds();
+    return taken;
+  }
   void want_writable(bool on) override;
   void on_slow() override;
   void on_broken() override;
@@ -108,11 +151,14 @@ class Connection final : public hub::Client, public net::Ready, public net::Time
   const hub::Form& form(bool joins) const override;
 
   // Reading (connection.cpp).
-  void read();
+  bool read();
   void on_end();
   void take(std::span<char> bytes);
   void watch();
   void set_reading(bool on);
+  void on_ready_tls(std::uint32_t events);  // and its two below: connection_tls.cpp
+  void read_records();
+  void finish();
   void bury();
   void deadline_in(Duration d);
   const LimitsConfig& limits() const;
@@ -134,6 +180,7 @@ class Connection final : public hub::Client, public net::Ready, public net::Time
   void refuse_frame(const Error& error);
   void on_peer_close(std::uint16_t code);
   void ping();
+  void note_round_trip();
   void on_client_time();
   void arm();
   void send_text(std::string_view json, bool secret = true);
@@ -142,7 +189,17 @@ class Connection final : public hub::Client, public net::Ready, public net::Time
   void begin_closing(std::uint16_t code, std::string_view reason, bool keep, bool push);
   void note_end(Errc counted, std::uint16_t code, std::string_view reason);
 
-  // Commands (commands.cpp).
+  // Limits (connection_limits.cpp).
+  limits::Pace::Verdict pace(std::size_t bytes);
+  bool refuse_fast(const protocol::Command& command, limits::Pace::Verdict verdict);
+  void on_fast_frame(limits::Pace::Verdict verdict);
+  bool too_many_requests();
+  Result<void> join_crowd(const std::string& ip);
+  void leave_crowd();
+  void tell_limit(Errc limit);
+  void cut(Errc why);
+
+  // Commands (commands.cpp; what leads to the connect reply: connecting.cpp).
   bool on_command(const protocol::Command& command);
   void release();
   bool waiting() const { return pending_ != nullptr && pending_->waiting; }
@@ -153,15 +210,21 @@ class Connection final : public hub::Client, public net::Ready, public net::Time
   void accept(session::Caller caller, std::uint32_t id);
   void file_under(std::string_view user_id, std::string sid);
   void unfile();
-  void connected_now(const session::Caller& caller, std::uint32_t id, const hub::Subscribed& personal);
+  static std::uint32_t expiry_of(const session::Caller& caller, const token::ConnectionClaims& claims);
+  Result<void> list_channels(std::vector<token::ServerSubscription> named);
+  void join_channels();
+  void joined(std::size_t index, Result<hub::Subscribed> done);
+  void connected_now();
+  std::string connect_reply(const Joining& joining);
   void on_refresh(const protocol::Command& command);
+  void subscribed_by_api(const Subscribing& wish, const Result<hub::Subscribed>& done);
+  bool same_channels(const token::ConnectionClaims& claims) const;
   void on_rpc(const protocol::Command& command);  // and its two below: rpc.cpp
   static Task<void> renew(Worker& worker, std::uint64_t id, std::uint32_t command, std::string token,
                           std::string user_id, std::string ip);
   void reply_rpc(std::uint32_t id, std::string_view data);
 
   // Commands about a channel (channel_commands.cpp).
-  struct Subscribing;
   Asker asker(std::string_view channel) const;
   Seats& seats();
   void wait();
@@ -202,14 +265,19 @@ class Connection final : public hub::Client, public net::Ready, public net::Time
   std::unique_ptr<Http> http_;
   std::unique_ptr<Pending> pending_;
   std::unique_ptr<Seats> seats_;
-  std::string ip_;
-  std::string sid_;
+  CompactText ip_;
+  CompactText sid_;
   User* user_ = nullptr;
   Connection* user_next_ = nullptr;
   Connection* user_prev_ = nullptr;
   std::array<std::uint8_t, 16> uuid_{};
   std::uint32_t expires_at_ = 0;  // Unix seconds of the access token's end; 0: never
+  std::uint32_t opened_at_ = 0;   // Unix seconds
   SteadyTime due_{};              // the next ping, or the end of the wait for a pong
+  limits::Debt debt_ = 0;         // of limits.connection_commands
+  std::uint64_t bytes_in_ = 0;
+  std::uint32_t messages_in_ = 0;    // commands and pongs
+  std::uint32_t round_trip_us_ = 0;  // from the last answered ping to its pong; 0: none was answered yet
   Phase phase_ = Phase::http;
   const Port port_;
   bool reading_ = true;
@@ -218,6 +286,8 @@ class Connection final : public hub::Client, public net::Ready, public net::Time
   bool peer_closed_ = false;
   bool deflates_ = false;  // permessage-deflate was agreed on
   bool counted_ = false;   // in Services::user_counts
+  bool in_crowd_ = false;  // counted in Worker::crowd
+  std::uint8_t told_ = 0;  // which limits the log has a line of
   bool deaf_ = false;      // the peer broke the framing: what else it sends is thrown away
 };
 

@@ -12,6 +12,8 @@
 namespace gatecast::server {
 namespace {
 
+// Seconds until a place may have become free.
+constexpr std::string_view kRetryAfter = "5";
 constexpr std::array<std::string_view, 1> kSubprotocols{"centrifuge-json"};
 
 bool is_request_id(std::string_view id) {
@@ -122,7 +124,9 @@ void Connection::take_http(std::string_view bytes) {
   }
   auto taken = http.parser.feed(bytes);
   if (!taken) {
-    log::info("refusal", {{"code", info(taken.error().code).name}, {"detail", taken.error().detail}, {"ip", ip_}});
+    if (worker_.may_log_refusal(ip_)) {
+      log::info("refusal", {{"code", info(taken.error().code).name}, {"detail", taken.error().detail}, {"ip", ip_}});
+    }
     return refuse_http(taken.error().code);
   }
   if (!http.parser.done()) {
@@ -136,8 +140,9 @@ void Connection::take_http(std::string_view bytes) {
 }
 
 void Connection::take_request() {
+  if (too_many_requests()) return refuse_http(Errc::rate_limited);
   auto& http = *http_;
-  http.answering = true;
+  http.answering = http.asked = true;
   http.continued = false;
   forget();
   spawn(serve(worker_, id_, http.parser.take()));
@@ -146,6 +151,7 @@ void Connection::take_request() {
 void Connection::refuse_http(Errc code) {
   auto response = failure(fail(code), crypto::random_id(16));
   response.close = true;
+  if (code == Errc::rate_limited) response.set("Retry-After", kRetryAfter);
   metrics::count<"http_requests_total">(metrics::kUnknownRoute, metrics::Status{response.status});
   finish_request(false, std::move(response));
 }
@@ -156,7 +162,7 @@ Task<void> Connection::serve(Worker& worker, std::uint64_t id, http::Request req
   const Port port = connection->port();
   const auto& router = port == Port::public_ ? services.public_routes : services.ops_routes;
   const auto match = router.match(request.method, request.path);
-  const std::string peer = connection->ip_;
+  const std::string peer = connection->ip_.text();
   const std::string ip = http::client_ip(peer, request.headers, services.proxies);
   const std::string rid = request_id(services, request, peer);
   const bool head = request.method == "HEAD";
@@ -172,12 +178,20 @@ Task<void> Connection::serve(Worker& worker, std::uint64_t id, http::Request req
       const auto admitted = co_await admit(exchange, retry_after);
       connection = worker.find(id);
       if (connection == nullptr) co_return;
-      if (admitted) {
+      if (admitted && services.draining.load()) {
+        response = failure(exchange, fail(Errc::temporarily_unavailable, "draining"));
+        response.set("Retry-After", "1");
+      } else if (admitted) {
         auto refused = connection->upgrade(request, ip);
         if (refused) co_return metrics::count<"http_requests_total">(route, metrics::Status{101});
         response = failure(exchange, refused.error());
         if (refused.error().code == Errc::websocket_version) response.set("Sec-WebSocket-Version", "13");
         if (refused.error().code == Errc::upgrade_required) response.set("Upgrade", "websocket");
+        if (info(refused.error().code).temporary) {
+          metrics::count<"connections_refused_total">(refused.error().code);
+          response.set("Retry-After", kRetryAfter);
+          response.close = true;
+        }
       } else {
         response = failure(exchange, admitted.error());
         if (retry_after.count() > 0) response.set("Retry-After", fmt::format("{}", retry_after.count()));
@@ -203,7 +217,7 @@ void Connection::finish_request(bool head, http::Response response) {
   if (phase_ != Phase::http) return;
   const auto now = worker_.services().clock.wall();
   const bool last = response.close;
-  worker_.hub().send(*this, http::serialize(response, head, http::http_date(now)));
+  worker_.hub().send_answer(*this, http::serialize(response, head, http::http_date(now)));
   metrics::observe<"http_seconds">(std::chrono::duration<double>(worker_.shard().loop().now() - http_->began).count());
   if (last || (http_->ended && http_->ahead.empty())) return end_http();
   http_->answering = false;
@@ -256,11 +270,13 @@ Result<void> Connection::upgrade(const http::Request& request, const std::string
   if (!services.origins.allows(request.header("Origin"), request.header("Host"))) {
     return fail(Errc::origin_denied, std::string(request.header("Origin").substr(0, 256)));
   }
+  if (worker_.full()) return fail(Errc::connections_full);
+  if (auto joined = join_crowd(ip); !joined) return joined;
   pending_ = std::make_unique<Pending>();
   auto brought = brought_token(request, services.config.http);
   pending_->token = std::move(brought.token);
   pending_->token_in_query = brought.in_query;
-  ip_ = ip;
+  ip_ = CompactText(ip);
   std::optional<std::string> extension;
   if (services.config.realtime.compression) extension = ws::choose_deflate(join("Sec-WebSocket-Extensions"));
   deflates_ = extension.has_value();

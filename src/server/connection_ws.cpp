@@ -37,12 +37,18 @@ void Connection::take_ws(std::span<char> bytes) {
         break;
       case ws::Event::Kind::ping: {
         if (phase_ == Phase::closing) break;
+        if (const auto verdict = pace(0); verdict != limits::Pace::Verdict::pass) {
+          on_fast_frame(verdict);
+          break;
+        }
         std::string pong;
         ws::append_frame(pong, ws::Opcode::pong, event->payload);
         worker_.hub().send(*this, pong);
         break;
       }
-      case ws::Event::Kind::pong: break;
+      case ws::Event::Kind::pong:
+        if (const auto verdict = pace(0); verdict != limits::Pace::Verdict::pass) on_fast_frame(verdict);
+        break;
       case ws::Event::Kind::close: on_peer_close(event->close_code); return;
     }
   }
@@ -52,7 +58,7 @@ void Connection::on_peer_close(std::uint16_t code) {
   peer_closed_ = true;
   if (phase_ == Phase::closing) {
     // Both sides have said it: ours is queued or on the way.
-    if (queued_bytes() == 0) bury();
+    if (all_sent()) bury();
     return;
   }
   note_end(Errc::ws_normal, code, "client");
@@ -111,6 +117,13 @@ void Connection::send_text(std::string_view json, bool secret) {
 void Connection::ping() {
   send_text("{}");
   ping_out_ = true;
+}
+
+// `due_` is the end of the wait for this pong.
+void Connection::note_round_trip() {
+  const auto sent = due_ - worker_.services().config.realtime.pong;
+  const auto us = std::chrono::floor<std::chrono::microseconds>(worker_.shard().loop().now() - sent).count();
+  round_trip_us_ = static_cast<std::uint32_t>(std::clamp<std::int64_t>(us, 1, UINT32_MAX));
 }
 
 void Connection::on_client_time() {

@@ -29,6 +29,7 @@ constexpr std::array kBindings{
     Binding{"asset", page},
     Binding{"api_lines", api_lines},
     Binding{"api_method", api_method},
+    Binding{"api_batch", api_batch},
     Binding{"api_events", api_event_feed},
     Binding{"stats", stats},
     Binding{"metrics", metrics_text},
@@ -85,11 +86,13 @@ http::Response failure(const Error& error, std::string_view request_id) {
 }
 
 http::Response failure(const Exchange& exchange, const Error& error) {
-  log::info("refusal", {{"code", info(error.code).name},
-                        {"detail", error.detail},
-                        {"route", exchange.route.name},
-                        {"ip", exchange.ip},
-                        {"request", exchange.request_id}});
+  if (exchange.worker.may_log_refusal(exchange.ip)) {
+    log::info("refusal", {{"code", info(error.code).name},
+                          {"detail", error.detail},
+                          {"route", exchange.route.name},
+                          {"ip", exchange.ip},
+                          {"request", exchange.request_id}});
+  }
   return failure(error, exchange.request_id);
 }
 
@@ -110,7 +113,7 @@ std::string bearer_token(const http::Request& request) {
 Result<const ApiKey*> find_api_key(const Services& services, std::string_view given) {
   if (given.empty()) return Errc::api_key_missing;
   const auto digest = crypto::sha256(given);
-  for (const auto& key : services.config.api_keys) {
+  for (const auto& key : services.settings.get().api_keys) {
     if (!crypto::equal(key.digest, digest)) continue;
     if (key.use_until && *key.use_until <= services.clock.wall()) {
       return fail(Errc::api_key_unknown, fmt::format("key '{}' is past its use_until", key.name));

@@ -12,16 +12,20 @@ class JsonOverWebSocket final : public hub::Form {
  public:
   JsonOverWebSocket(bool joins, bool deflates) : joins_(joins), deflates_(deflates) {}
 
-  void encode(std::string& out, const broker::Publication& p) const override {
+  void encode(std::string& out, const broker::Publication& p) const override { encode(out, p, PublicationViews(p)); }
+  void encode_delta(std::string& out, const broker::Publication& p, std::string_view delta) const override {
+    encode(out, p, PublicationViews(p, delta));
+  }
+
+ private:
+  void encode(std::string& out, const broker::Publication& p, const PublicationViews& view) const {
     static thread_local std::string push;
     push.clear();
     const protocol::ClientInfo who{p.user, p.client, p.conn_info, p.chan_info};
     switch (p.kind) {
-      case broker::PublicationKind::message: {
-        const PublicationViews view(p);
+      case broker::PublicationKind::message:
         protocol::append_publication_push(push, p.channel, view.views().front());
         break;
-      }
       case broker::PublicationKind::join:
         if (joins_) protocol::append_join_push(push, p.channel, who);
         break;
@@ -37,7 +41,6 @@ class JsonOverWebSocket final : public hub::Form {
     ws::append_frame(out, ws::Opcode::text, payload, true);
   }
 
- private:
   const bool joins_;
   const bool deflates_;
 };

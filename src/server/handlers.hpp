@@ -38,6 +38,7 @@ Task<http::Response> jwks(Exchange& exchange);
 
 Task<http::Response> api_lines(Exchange& exchange);
 Task<http::Response> api_method(Exchange& exchange);
+Task<http::Response> api_batch(Exchange& exchange);
 Task<http::Response> api_event_feed(Exchange& exchange);
 
 Task<http::Response> stats(Exchange& exchange);

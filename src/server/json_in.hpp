@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -24,6 +25,8 @@ class JsonIn {
 
   static Result<JsonIn> parse(std::string_view text);
 
+  /// All members in their order, values as they stand.
+  std::span<const std::pair<std::string, std::string_view>> members() const { return members_; }
   bool has(std::string_view name) const { return find(name) != nullptr; }
   /// A required text. Error: field_missing, field_invalid.
   Result<std::string> text(std::string_view name) const;

@@ -3,12 +3,8 @@
 namespace gatecast::server {
 namespace {
 
-/// What every user's own channel has: enough to come back to after a night.
-const NamespaceConfig& personal() {
-  static const NamespaceConfig config{
-      .name = "#", .history_size = 100, .history_ttl = std::chrono::hours(24), .force_recovery = true};
-  return config;
-}
+/// Above every user id: an issuer's name and a subject of 64 bytes.
+constexpr std::size_t kPersonalNameMax = 256;
 
 bool well_formed(std::string_view channel, std::size_t max) {
   if (channel.empty() || channel.size() > max) return false;
@@ -46,11 +42,18 @@ bool may_history(const NamespaceConfig& n, const Asker& who) {
 
 }  // namespace
 
+const NamespaceConfig& Namespaces::personal() {
+  static const NamespaceConfig config{
+      .name = "#", .history_size = 100, .history_ttl = std::chrono::hours(24), .force_recovery = true};
+  return config;
+}
+
 Namespaces::Found Namespaces::find(std::string_view channel) const {
+  // A user's id is what its issuer says, so a personal channel's name may hold what others must not.
+  if (is_personal(channel) && channel.size() <= kPersonalNameMax) return &personal();
   if (!well_formed(channel, name_bytes_max_)) return fail(Errc::bad_request, "channel name");
-  if (is_personal(channel)) return &personal();
   const auto name = namespace_of(channel);
-  for (const auto& n : all_) {
+  for (const auto& n : *all_.load(std::memory_order_acquire)) {
     if (n.name == name) return &n;
   }
   return Errc::unknown_channel;

@@ -3,11 +3,13 @@
 // A channel's namespace is the text before its first colon (after a leading `$`); without a colon it is "". Rules in
 // the order of the protocol: `#<user id>` belongs to one user and is subscribed by the server alone, `$…` needs a
 // subscription token, `…#ann,bob` is for these users where the namespace has such channels; then the namespace's
-// options. A subscription token that was accepted decides alone. Pure; any thread.
+// options. A subscription token that was accepted decides alone.
 // Errors: bad_request (form of the name), unknown_channel, permission_denied, not_available (the namespace does not
 // keep what is asked for).
+// Threads: any, also beside `use`. Lifetime: tables outlive the calls begun with them.
 #pragma once
 
+#include <atomic>
 #include <string_view>
 #include <vector>
 
@@ -28,8 +30,14 @@ class Namespaces {
   using Found = Result<const NamespaceConfig*>;
 
   Namespaces(const std::vector<NamespaceConfig>& all, bool insecure, std::size_t name_bytes_max)
-      : all_(all), insecure_(insecure), name_bytes_max_(name_bytes_max) {}
+      : all_(&all), insecure_(insecure), name_bytes_max_(name_bytes_max) {}
 
+  /// Other tables count from here on; who is subscribed stays so.
+  void use(const std::vector<NamespaceConfig>& all) { all_.store(&all, std::memory_order_release); }
+
+  /// What every user's own channel has, whatever characters and length the id of the user: enough to come back to
+  /// after a night.
+  static const NamespaceConfig& personal();
   /// The namespace of a channel that a back end may use, personal ones included.
   Found find(std::string_view channel) const;
   Found may_subscribe(std::string_view channel, const Asker& who) const;
@@ -46,7 +54,7 @@ class Namespaces {
  private:
   Found find_open(std::string_view channel) const;
 
-  const std::vector<NamespaceConfig>& all_;
+  std::atomic<const std::vector<NamespaceConfig>*> all_;
   const bool insecure_;
   const std::size_t name_bytes_max_;
 };

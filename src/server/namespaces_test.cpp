@@ -79,11 +79,21 @@ TEST(Namespaces, BoundNames) {
   EXPECT_EQ(outcome(kNamespaces.may_subscribe("chat:" + std::string(251, 'x'), {"ann"})), "bad_request");
 }
 
+TEST(Namespaces, ThePersonalChannelOfAnyUserIdIsThere) {
+  const Namespaces narrow(kAll, false, 8);
+  EXPECT_EQ(outcome(narrow.find("chat:long")), "bad_request");
+  for (const std::string& id :
+       {std::string("acme:ann"), std::string("with spaces"), std::string("Zoë"), std::string(200, 'x')}) {
+    EXPECT_EQ(outcome(narrow.find(personal_channel(id))), "") << id;
+  }
+  EXPECT_EQ(outcome(narrow.find(personal_channel(std::string(256, 'x')))), "bad_request");
+}
+
 TEST(Namespaces, BackEndsMayUseWhatExists) {
   EXPECT_EQ(outcome(kNamespaces.find("closed:1")), "");
   EXPECT_EQ(outcome(kNamespaces.find("#u123")), "");
   EXPECT_EQ(outcome(kNamespaces.find("nowhere:1")), "unknown_channel");
-  EXPECT_EQ(outcome(kNamespaces.find("#with space")), "bad_request");
+  EXPECT_EQ(outcome(kNamespaces.find("news:with space")), "bad_request");
 }
 
 TEST(Namespaces, LimitChannelsToTheUsersTheyName) {
@@ -151,6 +161,18 @@ TEST(Namespaces, HistoryAndPresenceAreThereAndMayBeAskedFor) {
   EXPECT_FALSE(namespaces.may_recover(**namespaces.find("none:1"), {"ann"}));
   EXPECT_FALSE(namespaces.may_recover(**namespaces.find("all:1"), {""}));
   EXPECT_TRUE(history_of(**namespaces.find("#ann")).on());
+}
+
+TEST(Namespaces, OtherTablesCountFromWhereTheyAreTaken) {
+  const std::vector<NamespaceConfig> before{{.name = "a"}, {.name = "b", .allow_subscribe_for_client = true}};
+  const std::vector<NamespaceConfig> after{{.name = "a", .allow_subscribe_for_client = true}};
+  Namespaces namespaces(before, false, 255);
+  EXPECT_EQ(outcome(namespaces.may_subscribe("a:1", {"ann"})), "permission_denied");
+  EXPECT_EQ(outcome(namespaces.may_subscribe("b:1", {"ann"})), "");
+  namespaces.use(after);
+  EXPECT_EQ(outcome(namespaces.may_subscribe("a:1", {"ann"})), "");
+  EXPECT_EQ(outcome(namespaces.may_subscribe("b:1", {"ann"})), "unknown_channel");
+  EXPECT_EQ(outcome(namespaces.find("b:1")), "unknown_channel");
 }
 
 }  // namespace

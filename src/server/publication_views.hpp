@@ -1,9 +1,12 @@
 // Publications as the protocol's writers take them.
 #pragma once
 
+#include <string_view>
 #include <vector>
 
+#include "broker/fossil.hpp"
 #include "broker/publication.hpp"
+#include "protocol/json_writer.hpp"
 #include "protocol/reply.hpp"
 
 namespace gatecast::server {
@@ -11,19 +14,31 @@ namespace gatecast::server {
 /// Views into publications that outlive it.
 class PublicationViews {
  public:
-  explicit PublicationViews(const std::vector<broker::PublicationRef>& publications) {
-    // Reserved first: views point into `infos_` and `tags_`.
+  /// `deltas`: for a subscriber that takes differences. The first is whole, each other one is its difference from the
+  /// one before where that is shorter; all data are texts.
+  explicit PublicationViews(const std::vector<broker::PublicationRef>& publications, bool deltas = false) {
+    // Reserved first: views point into these.
     std::size_t tags = 0;
     for (const auto& p : publications) tags += p->tags.size();
     infos_.reserve(publications.size());
     tags_.reserve(tags);
     views_.reserve(publications.size());
-    for (const auto& p : publications) add(*p);
+    if (deltas) texts_.reserve(publications.size());
+    const broker::Publication* before = nullptr;
+    for (const auto& p : publications) {
+      add(*p);
+      if (deltas) put_text(*p, before == nullptr ? std::string() : broker::fossil_delta(before->data, p->data));
+      before = p.get();
+    }
   }
   explicit PublicationViews(const broker::Publication& publication) {
     infos_.reserve(1);
     tags_.reserve(publication.tags.size());
     add(publication);
+  }
+  /// For a subscriber that takes differences: the data is a text that holds `delta`, or all where that is empty.
+  PublicationViews(const broker::Publication& publication, std::string_view delta) : PublicationViews(publication) {
+    put_text(publication, delta);
   }
   PublicationViews(const PublicationViews&) = delete;
   PublicationViews& operator=(const PublicationViews&) = delete;
@@ -42,9 +57,15 @@ class PublicationViews {
     view.tags = std::span(tags_).subspan(first);
     views_.push_back(view);
   }
+  void put_text(const broker::Publication& p, std::string_view delta) {
+    protocol::append_json_text(texts_.emplace_back(), delta.empty() ? std::string_view(p.data) : delta);
+    views_.back().data = texts_.back();
+    views_.back().delta = !delta.empty();
+  }
 
   std::vector<protocol::ClientInfo> infos_;
   std::vector<protocol::Tag> tags_;
+  std::vector<std::string> texts_;
   std::vector<protocol::PublicationView> views_;
 };
 

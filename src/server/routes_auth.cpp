@@ -154,7 +154,7 @@ Task<http::Response> auth_logout(Exchange& exchange) {
 }
 
 Task<http::Response> jwks(Exchange& exchange) {
-  auto response = json_response(exchange.services().jwks);
+  auto response = json_response(exchange.services().settings.get().jwks);
   response.headers.clear();
   response.set("Content-Type", "application/jwk-set+json");
   response.set("Cache-Control", "public, max-age=300");

@@ -28,7 +28,7 @@ void Connection::on_rpc(const protocol::Command& command) {
   auto token = refresh_token_of(command.data);
   if (!token) return reply_error(command.id, token.error().code);
   wait();
-  spawn(renew(worker_, id_, command.id, std::move(*token), user_->id, ip_));
+  spawn(renew(worker_, id_, command.id, std::move(*token), user_->id.text(), ip_.text()));
 }
 
 /// The tokens of a renewal in the reply. The connection's own life is prolonged by its client's refresh command.

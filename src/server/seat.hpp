@@ -4,6 +4,7 @@
 // small. Bounds: as many as subscriptions.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -11,14 +12,20 @@
 
 namespace gatecast::server {
 
+/// Who wanted a subscription: the client by a command, its token, or the application by the server API.
+enum class Origin : std::uint8_t { client, token, api };
+
 struct Seat {
   std::string channel;
   broker::ClientInfoRef who{};   // as others see the subscriber; null: nobody was told
   std::uint32_t expires_at = 0;  // seconds since 1970: when the subscription's token ends; 0: never
   bool listed = false;           // in the channel's presence
   bool told = false;             // its joining was told to others, and so will be its leaving
-  bool by_server = false;        // the client did not ask for it: where it fails, the connection is closed
+  Origin origin = Origin::client;
 };
+
+/// What the client did not ask for it cannot ask for again: where that fails, the connection is closed.
+inline bool by_server(const Seat& seat) { return seat.origin != Origin::client; }
 
 struct Seats {
   std::string conn_info{};  // what the token says of the connection: JSON, or empty

@@ -3,9 +3,8 @@
 #include "core/log.hpp"
 #include "crypto/random.hpp"
 #include "metrics/labels.hpp"
-#include "server/config_keys.hpp"
 #include "server/connection.hpp"
-#include "server/doctor_input.hpp"
+#include "server/draining.hpp"
 #include "server/exchange.hpp"
 #include "server/json_out.hpp"
 #include "server/signin_options.hpp"
@@ -65,7 +64,7 @@ void tell_of_reuse(Worker& worker, const session::Ending& ending) {
                                                   .text("session", ending.sid))
                           .done();
   spawn([](Worker& w, std::shared_ptr<broker::Publication> told) -> Task<void> {
-    const auto history = history_of(**w.services().namespaces.find(told->channel));
+    const auto history = history_of(Namespaces::personal());
     static_cast<void>((co_await w.hub().publish(std::move(told), history)).has_value());
   }(worker, std::move(publication)));
 }
@@ -82,22 +81,25 @@ void add_routes(Services& services) {
 }  // namespace
 
 Result<std::unique_ptr<Server>> Server::make(Parts parts) {
-  auto ring = make_key_ring(parts.config);
-  if (!ring) return ring.error();
-  std::unique_ptr<Server> server(new Server(std::move(parts), std::move(*ring)));
+  auto settings = Settings::make(parts.config, parts.clock.wall());
+  if (!settings) return settings.error();
+  auto trusted = make_trusted_verifier(parts.config, parts.outbound, parts.clock);
+  if (!trusted) return trusted.error();
+  std::unique_ptr<Server> server(new Server(std::move(parts), std::move(*settings), std::move(*trusted)));
   if (auto wired = server->wire(); !wired) return wired.error();
   return server;
 }
 
-Server::Server(Parts parts, token::KeyRing keys)
+Server::Server(Parts parts, std::unique_ptr<const Settings> settings, std::unique_ptr<token::TrustedVerifier> trusted)
     : parts_(std::move(parts)),
-      keys_(std::move(keys)),
-      issuer_(keys_),
-      verifier_(keys_, {.issuer = parts_.config.token.issuer, .audience = parts_.config.token.audience}),
+      settings_(std::move(settings)),
+      issuer_(settings_.get().ring),
+      verifier_(settings_.get().ring, {.issuer = parts_.config.token.issuer, .audience = parts_.config.token.audience}),
       cache_(parts_.clock),
       answers_(parts_.clock, {.entries_max = parts_.config.limits.idempotency_keys,
                               .bytes_max = parts_.config.limits.idempotency_bytes}),
       idempotency_(answers_),
+      trusted_(std::move(trusted)),
       limiter_(cache_, parts_.clock, rate_limits(parts_.config.limits)),
       shards_(shard_count(parts_.config), {.data_count = parts_.config.limits.mailbox}) {}
 
@@ -105,25 +107,20 @@ Server::~Server() { stop(); }
 
 Result<void> Server::wire() {
   const auto& config = parts_.config;
-  session::SessionKeyList session_keys;
-  for (const auto& key : config.session.keys) session_keys.push_back({.id = key.id, .secret = key.material});
   std::vector<std::string> variants;
   for (const auto& variant : config.session.variants) variants.push_back(variant.name);
   metrics::name_variants(std::move(variants));
-  if (auto trusting = wire_trusted(); !trusting) return trusting;
   auto options = session_options(config);
   if (auto filled = fill_signin(config.signin, options); !filled) return filled.error();
-  auto sessions = session::Sessions::make(std::move(options), session_keys,
+  auto sessions = session::Sessions::make(std::move(options), session_key_list(config),
                                           {.store = parts_.store,
                                            .clock = parts_.clock,
                                            .issuer = issuer_,
                                            .verifier = verifier_,
                                            .outbound = parts_.outbound,
-                                           .trusted = trusted_.get()});
+                                           .trusted = &trusted_.get()});
   if (!sessions) return sessions.error();
   sessions_ = std::move(*sessions);
-  doctor_ = make_doctor_input(config, parts_.clock.wall());
-  doctor_.ring = &keys_;
   accounts_ = std::make_unique<session::Accounts>(session::Accounts::Parts{
       .store = parts_.store, .sessions = *sessions_, .clock = parts_.clock, .events = events_});
   if (auto hooked = wire_webhooks(); !hooked) return hooked;
@@ -142,13 +139,11 @@ Result<void> Server::wire() {
       .idempotency = idempotency_,
       .limiter = limiter_,
       .shards = shards_,
-      .keys = keys_,
-      .doctor = doctor_,
-      .jwks = keys_.jwks_json(),
+      .settings = settings_,
       .version = parts_.version,
       .node = crypto::uuid_v4(),
       .epoch_seed = crypto::random_number(),
-      .namespaces = Namespaces(config.namespaces, config.realtime.insecure, config.limits.channel_name_bytes),
+      .namespaces = Namespaces(settings_.get().namespaces, config.realtime.insecure, config.limits.channel_name_bytes),
       .proxies = std::move(*proxies),
       .origins = std::move(*origins),
       .public_routes = http::Router(config.http.base_path),
@@ -156,6 +151,19 @@ Result<void> Server::wire() {
       .started = parts_.clock.wall(),
   });
   add_routes(*services_);
+  reloading_ = std::make_unique<Reloading>(
+      Reloading::Parts{.started = config,
+                       .clock = parts_.clock,
+                       .settings = settings_,
+                       .issuer = issuer_,
+                       .verifier = verifier_,
+                       .sessions = *sessions_,
+                       .namespaces = services_->namespaces,
+                       .trusted = trusted_,
+                       .outbound = parts_.outbound,
+                       .home = shards_[0],
+                       .certificates = [this](const Config& c) { return load_certificates(c); }});
+  services_->reloading = reloading_.get();
 
   mesh_.post_control = [this](unsigned shard, Loop::Fn fn) { shards_[shard].post_control(std::move(fn)); };
   mesh_.post_data = [this](unsigned shard, std::size_t bytes, Loop::Fn fn) {
@@ -201,6 +209,7 @@ Result<void> Server::listen_all() {
 }
 
 Result<void> Server::start() {
+  if (auto certified = load_certificates(parts_.config); !certified) return certified;
   if (auto listening = listen_all(); !listening) return listening;
   load_streams();
   std::promise<Result<void>> loaded;
@@ -249,31 +258,16 @@ std::string Server::streams_path() const { return parts_.config.data.dir + "/str
 Task<void> Server::load(std::promise<Result<void>>& loaded) {
   auto result = co_await sessions_->load();
   if (result && webhooks_) result = co_await webhooks_->start();
-  if (result && trusted_) trusted_->start(*Loop::current());
+  if (result) trusted_.get().start(*Loop::current());
   loaded.set_value(std::move(result));
 }
 
 Task<void> Server::drain(std::promise<void>& drained) {
   if (control_) co_await control_->stop();
   if (webhooks_) co_await webhooks_->stop();
-  if (trusted_) co_await trusted_->stop();
+  co_await trusted_.get().stop();
   co_await sessions_->drain();
   drained.set_value();
-}
-
-Result<void> Server::wire_trusted() {
-  std::vector<token::TrustedIssuer> issuers;
-  for (const auto& trusted : parts_.config.token.trusted) {
-    auto issuer = make_trusted_issuer(parts_.config, trusted);
-    if (!issuer) return std::move(issuer.error());
-    issuers.push_back(*std::move(issuer));
-  }
-  if (issuers.empty()) return {};
-  auto made =
-      token::TrustedVerifier::make(std::move(issuers), parts_.config.token.issuer, parts_.outbound, parts_.clock);
-  if (!made) return std::move(made.error());
-  trusted_ = *std::move(made);
-  return {};
 }
 
 Result<void> Server::wire_webhooks() {
@@ -310,25 +304,20 @@ void Server::stop() {
   if (!running_) return;
   running_ = false;
   services_->draining.store(true);
+  reloading_->close();
   // Who waits for events has an answer at once.
   events_.close();
-  on_shards([](Worker& worker) {
-    worker.stop_listening();
-    worker.each_connection([](Connection& c) { c.leave(); });
-  });
-  // Connections end when their bytes are out and the peer has gone, or at the drain's end.
-  const auto until = parts_.clock.steady() + parts_.config.limits.drain_time;
-  for (bool empty = false; !empty && parts_.clock.steady() < until;) {
-    empty = true;
-    on_shards([&empty](Worker& worker) { empty = empty && worker.connection_count() == 0; });
-    if (!empty) std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
+  Draining draining(*services_, !services_->ready.load());
+  draining.clients();
+  draining.operators();
   std::promise<void> drained;
   shards_[0].loop().post([this, &drained] { spawn(drain(drained)); });
   drained.get_future().wait();
-  // Calls that still wait for another server are answered while their loops run.
+  // Calls that still wait for another server are answered while their loops run, and their answers sent.
   if (parts_.outbound != nullptr) parts_.outbound->stop();
+  for (int turn = 0; turn < 2; ++turn) on_shards([](Worker&) {});
   on_shards([](Worker& worker) { worker.close_all(); });
+  // Nothing is accepted any more: what was acknowledged is in the streams.
   save_streams();
   shards_.stop();
 }

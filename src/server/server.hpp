@@ -1,9 +1,9 @@
 // The whole server on its shards: made from a checked configuration and a store, run until stopped.
 //
-// Place: app makes it after the store; it owns everything above. Threads: `start`, `stop` and `wait` from the main
+// Place: app makes it after the store; it owns everything above. Threads: `start`, `reload` and `stop` from the main
 // thread. Lifetime: one for the process. Errors of `start`: address_in_use, config_invalid, secret_*, store_failed;
-// nothing runs then. `drain` follows the order: not ready, no new connections, clients told to reconnect, queued bytes
-// sent, notes written, shards stopped.
+// nothing runs then. `stop` follows the order: not ready, no new peers, clients told to reconnect, queued bytes sent,
+// requests answered, notes and histories written, shards stopped.
 #pragma once
 
 #include <functional>
@@ -15,13 +15,12 @@
 #include "limits/idempotency.hpp"
 #include "outbound/outbound.hpp"
 #include "server/control_socket.hpp"
+#include "server/reloading.hpp"
 #include "server/services.hpp"
 #include "server/worker.hpp"
 #include "session/accounts.hpp"
 #include "session/webhooks.hpp"
-#include "token/doctor.hpp"
 #include "token/issuer.hpp"
-#include "token/key_ring.hpp"
 #include "token/trusted.hpp"
 #include "token/verifier.hpp"
 
@@ -46,14 +45,18 @@ class Server {
 
   std::uint16_t public_port() const { return public_port_; }
   std::uint16_t ops_port() const { return ops_port_; }
-  const token::KeyRing& keys() const { return keys_; }
+  const token::KeyRing& keys() const { return settings_.get().ring; }
+  /// Reads the configuration anew (SIGHUP; server/reloading.hpp).
+  ReloadReport reload(const LoadOptions& options) { return reloading_->run(options); }
 
  private:
-  Server(Parts parts, token::KeyRing keys);
+  Server(Parts parts, std::unique_ptr<const Settings> settings, std::unique_ptr<token::TrustedVerifier> trusted);
   Result<void> wire();
-  Result<void> wire_trusted();
   Result<void> wire_webhooks();
   Result<void> listen_all();
+  /// The certificates of the ports that speak TLS, for the connections to come; where one cannot be used all stay as
+  /// they are. Any thread, blocking.
+  Result<void> load_certificates(const Config& config);
   /// Opens data/gatecast.sock, once everything that it asks is there.
   Result<void> open_control();
   /// Histories over a restart (server/stream_file.hpp).
@@ -65,15 +68,14 @@ class Server {
   Task<void> drain(std::promise<void>& drained);
 
   Parts parts_;
-  token::KeyRing keys_;
+  Versioned<const Settings> settings_;
   token::Issuer issuer_;
   token::Verifier verifier_;
-  token::DoctorInput doctor_;
   cache::MemoryCache cache_;
   cache::MemoryCache answers_;
   limits::Idempotency idempotency_;
   session::Bell events_;
-  std::unique_ptr<token::TrustedVerifier> trusted_;
+  Versioned<token::TrustedVerifier> trusted_;
   limits::RateLimiter limiter_;
   net::Shards shards_;
   std::unique_ptr<session::Sessions> sessions_;
@@ -81,6 +83,7 @@ class Server {
   std::unique_ptr<session::Webhooks> webhooks_;
   std::unique_ptr<ControlSocket> control_;
   std::unique_ptr<Services> services_;
+  std::unique_ptr<Reloading> reloading_;
   hub::Mesh mesh_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::uint16_t public_port_ = 0;

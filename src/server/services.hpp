@@ -10,23 +10,23 @@
 
 #include "core/clock.hpp"
 #include "core/task.hpp"
+#include "core/versioned.hpp"
 #include "http/client_ip.hpp"
 #include "http/origin.hpp"
 #include "http/route.hpp"
+#include "limits/debtors.hpp"
 #include "limits/rate_limiter.hpp"
 #include "net/shard.hpp"
+#include "net/tls_context.hpp"
 #include "server/config.hpp"
 #include "server/namespaces.hpp"
+#include "server/settings.hpp"
 #include "server/user_counts.hpp"
 #include "session/sessions.hpp"
 #include "store/store.hpp"
-#include "token/key_ring.hpp"
 
 namespace gatecast::limits {
 class Idempotency;
-}
-namespace gatecast::token {
-struct DoctorInput;
 }
 namespace gatecast::session {
 class Accounts;
@@ -35,6 +35,7 @@ class Bell;
 
 namespace gatecast::server {
 
+class Reloading;
 class Worker;
 
 struct Services {
@@ -47,9 +48,7 @@ struct Services {
   limits::Idempotency& idempotency;
   limits::RateLimiter& limiter;
   net::Shards& shards;
-  const token::KeyRing& keys;
-  const token::DoctorInput& doctor;
-  std::string jwks;
+  const Versioned<const Settings>& settings;  // what SIGHUP exchanges
   std::string version;
   std::string node;              // this process's id, a UUID
   std::uint64_t epoch_seed = 0;  // random: of the histories of this process
@@ -58,8 +57,12 @@ struct Services {
   http::OriginPolicy origins;
   http::Router public_routes;
   http::Router ops_routes;
+  net::TlsPort public_tls{};
+  net::TlsPort ops_tls{};
+  Reloading* reloading = nullptr;  // takes a new configuration when asked
   std::vector<Worker*> workers{};
   UserCounts user_counts{};
+  limits::Debtors debtors{};
   WallTime started{};
   std::atomic<bool> ready{false};
   std::atomic<bool> draining{false};

@@ -10,7 +10,7 @@ ConnectionsBySid connections_here(Worker& worker, std::string_view user_id) {
   const auto* user = worker.users().find(user_id);
   if (user == nullptr) return here;
   worker.each_of(*user, [&here](Connection& connection) {
-    if (connection.connected()) ++here[connection.sid()];
+    if (connection.connected()) ++here[std::string(connection.sid())];
   });
   return here;
 }

@@ -13,7 +13,7 @@ User& Users::get(std::string_view id) {
 }
 
 void Users::drop_if_unused(User& user) {
-  if (user.connections == 0) users_.erase(users_.find(std::string_view(user.id)));
+  if (user.connections == 0) users_.erase(users_.find(user.id.view()));
 }
 
 }  // namespace gatecast::server

@@ -9,15 +9,20 @@
 #include <string>
 #include <string_view>
 
+#include "core/compact_text.hpp"
+#include "limits/pace.hpp"
+
 namespace gatecast::server {
 
 class Connection;
 
 struct User {
   explicit User(std::string_view i) : id(i) {}
-  const std::string id;
+  const CompactText id;
   Connection* first = nullptr;
   std::uint32_t connections = 0;
+  std::uint32_t commands = 0;          // those before `debt` was asked for
+  limits::SharedDebt* debt = nullptr;  // of limits.user_commands; the same word on all shards
 };
 
 class Users {
@@ -30,17 +35,19 @@ class Users {
   /// Calls `fn` for the id of everyone connected here.
   template <class F>
   void each(F fn) const {
-    for (const auto& user : users_) fn(user->id);
+    for (const auto& user : users_) fn(user->id.text());
   }
 
  private:
   struct ById {
     using is_transparent = void;
     std::size_t operator()(std::string_view id) const { return std::hash<std::string_view>{}(id); }
-    std::size_t operator()(const std::unique_ptr<User>& u) const { return (*this)(std::string_view(u->id)); }
-    bool operator()(const std::unique_ptr<User>& a, const std::unique_ptr<User>& b) const { return a->id == b->id; }
+    std::size_t operator()(const std::unique_ptr<User>& u) const { return (*this)(u->id.view()); }
+    bool operator()(const std::unique_ptr<User>& a, const std::unique_ptr<User>& b) const {
+      return a->id == b->id.view();
+    }
     bool operator()(const std::unique_ptr<User>& a, std::string_view b) const { return a->id == b; }
-    bool operator()(std::string_view a, const std::unique_ptr<User>& b) const { return a == b->id; }
+    bool operator()(std::string_view a, const std::unique_ptr<User>& b) const { return b->id == a; }
   };
   boost::unordered_flat_set<std::unique_ptr<User>, ById, ById> users_;
 };

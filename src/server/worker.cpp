@@ -14,9 +14,22 @@ constexpr int kAcceptsATurn = 64;
 // Without a descriptor to spare the waiting peer cannot even be refused: until one may be free nobody is accepted.
 constexpr Duration kExhaustedRest = std::chrono::milliseconds(100);
 
+// Lines of the log about refused requests, a second and shard; the others are a number.
+constexpr std::uint64_t kRefusalLines = 100;
+// How long a client may go on over its rate, in seconds of that rate, before it is disconnected.
+constexpr Duration kPatience = std::chrono::seconds(5);
+
+/// A client that comes back sends connect and all its subscribes at once, and no message may cost more than the burst.
+limits::Pace command_pace(std::uint32_t a_second, const LimitsConfig& limits) {
+  const std::uint64_t back = std::uint64_t{limits.channels} + 2;
+  const std::uint64_t message = Connection::cost_of(limits.message_bytes * 10);
+  return {a_second, std::max({2 * std::uint64_t{a_second}, back, message}), kPatience};
+}
+
 hub::Hub::Limits hub_limits(const LimitsConfig& limits) {
   // The personal channel does not count against what a client may ask for.
   return {.queue_bytes = limits.queue_bytes,
+          .queued_bytes = limits.queued_bytes_shard,
           .log_bytes_channel = limits.log_bytes_channel,
           .log_bytes_shard = limits.log_bytes_shard,
           .channels = limits.channels + 1,
@@ -31,13 +44,25 @@ hub::Hub::Limits hub_limits(const LimitsConfig& limits) {
 
 void Listener::on_ready(std::uint32_t) {
   for (int i = 0; i < kAcceptsATurn; ++i) {
+    if (const auto wait = worker_.accept_wait(port_); wait > Duration::zero()) {
+      metrics::count<"accepts_rested_total">();
+      return rest(wait);
+    }
     bool exhausted = false;
     auto accepted = net::accept_from(fd_.get(), exhausted);
     if (exhausted) {
       metrics::count<"connections_refused_total">(Errc::overloaded);
       log::error("error", {{"reason", "out of descriptors"}, {"port", port_ == Port::public_ ? "public" : "ops"}});
-      return rest();
+      return rest(kExhaustedRest);
     }
+    if (!accepted.fd) return;
+    worker_.accept(std::move(accepted), port_);
+  }
+}
+
+void Listener::take_all() {
+  for (bool exhausted = false; !exhausted;) {
+    auto accepted = net::accept_from(fd_.get(), exhausted);
     if (!accepted.fd) return;
     worker_.accept(std::move(accepted), port_);
   }
@@ -48,11 +73,11 @@ Listener::~Listener() {
 }
 
 // The listener stays ready as long as someone waits: watched on, it would keep the shard busy with nothing.
-void Listener::rest() {
+void Listener::rest(Duration time) {
   worker_.shard().loop().unwatch(fd());
-  resting_ = worker_.shard().loop().after(kExhaustedRest, [this] {
+  resting_ = worker_.shard().loop().after(time, [this] {
     resting_ = 0;
-    if (!worker_.shard().loop().watch(fd(), EPOLLIN, this)) rest();
+    if (!worker_.shard().loop().watch(fd(), EPOLLIN, this)) rest(kExhaustedRest);
   });
 }
 
@@ -60,17 +85,24 @@ Worker::Worker(net::Shard& shard, hub::Mesh& mesh, Services& services)
     : shard_(shard),
       services_(services),
       hub_(shard.index(), mesh, hub_limits(services.config.limits), services.clock, services.epoch_seed),
+      closed_(services.config.limits.closed_bytes_shard),
       // An SDK that comes back sends connect and every subscribe in one frame.
       decoder_(std::max<std::size_t>(protocol::kMaxCommandsPerFrame, 1 + services.config.limits.channels)),
       ws_limits_{.message_bytes = static_cast<std::uint32_t>(services.config.limits.message_bytes)},
       ws_limits_deflate_{.message_bytes = ws_limits_.message_bytes, .compression = true},
-      read_buffer_(std::make_unique<char[]>(kReadBytes)) {}
+      read_buffer_(std::make_unique<char[]>(kReadBytes)),
+      connection_pace_(command_pace(services.config.limits.connection_commands, services.config.limits)),
+      user_pace_(command_pace(services.config.limits.user_commands, services.config.limits)),
+      accept_pace_(services.config.limits.accepts_shard, services.config.limits.accepts_shard / 10 + 1, {}),
+      crowd_(services.config.limits.address_unauthenticated_shard) {}
 
 Worker::~Worker() = default;
 
 void Worker::start_ticking() {
   tick_ = shard_.loop().after(std::chrono::seconds(1), [this] {
     hub_.tick();
+    report_slow_stats();
+    tell_refused();
     start_ticking();
   });
 }
@@ -84,22 +116,78 @@ void Worker::listen(net::Fd fd, Port port) {
   listeners_.push_back(std::move(listener));
 }
 
-void Worker::stop_listening() {
-  for (auto& listener : listeners_) shard_.loop().unwatch(listener->fd());
-  listeners_.clear();
+void Worker::take_nobody(Port port) {
+  for (auto& listener : listeners_) {
+    if (listener->port() == port) net::take_nobody(listener->fd());
+  }
+}
+
+void Worker::stop_listening(Port port) {
+  std::erase_if(listeners_, [this, port](auto& listener) {
+    if (listener->port() != port) return false;
+    // Closed with peers in its queue it would reset them.
+    listener->take_all();
+    shard_.loop().unwatch(listener->fd());
+    return true;
+  });
 }
 
 void Worker::accept(net::Accepted accepted, Port port) {
-  if (port == Port::public_ && connections_.size() >= services_.config.limits.connections) {
-    metrics::count<"connections_refused_total">(Errc::overloaded);
-    return;
+  if (port == Port::public_ && connections_.size() >= services_.config.limits.connections + kSurplus) {
+    return note_refused(Errc::connections_full, accepted.ip);
   }
+  std::unique_ptr<net::TlsSession> tls;
+  if (const auto context = (port == Port::public_ ? services_.public_tls : services_.ops_tls).current()) {
+    tls = context->begin(accepted.fd.get());
+    if (tls == nullptr) return note_refused(Errc::overloaded, accepted.ip);
+  }
+  // A proxy's connections are many people's: whose it is is known at the upgrade.
+  const auto address = http::parse_address(accepted.ip);
+  const bool counts = crowd_.limits() && port == Port::public_ && !(address && services_.proxies.contains(*address));
+  if (counts && !crowd_.enter(accepted.ip)) return note_refused(Errc::address_unauthenticated, accepted.ip);
   const auto id = ++last_id_;
-  auto connection =
-      std::make_unique<Connection>(*this, id, net::Stream(std::move(accepted.fd)), std::move(accepted.ip), port);
+  net::Stream stream(std::move(accepted.fd), std::move(tls));
+  auto connection = std::make_unique<Connection>(*this, id, std::move(stream), std::move(accepted.ip), port);
   auto& placed = *connection;
   connections_.emplace(id, std::move(connection));
+  placed.in_crowd_ = counts;
   placed.open();
+}
+
+bool Worker::full() const { return connections_.size() > services_.config.limits.connections; }
+
+// Who waits does so in the kernel's backlog, in the order of coming: no attempt fails, and nothing is spent on
+// refusals. Only beyond the backlog do peers have to try again, which TCP does by itself.
+Duration Worker::accept_wait(Port port) {
+  if (port != Port::public_ || !accept_pace_.limits()) return {};
+  const auto now = shard_.loop().now();
+  if (const auto wait = accept_pace_.wait(accept_debt_, now); wait > Duration::zero()) return wait;
+  static_cast<void>(accept_pace_.take(accept_debt_, now));
+  return {};
+}
+
+void Worker::note_refused(Errc code, std::string_view ip) {
+  metrics::count<"connections_refused_total">(code);
+  ++refused_.count;
+  refused_.code = code;
+  refused_.ip = ip;
+}
+
+bool Worker::may_log_refusal(std::string_view ip) {
+  if (++left_out_.count <= kRefusalLines) return true;
+  left_out_.ip = ip;
+  return false;
+}
+
+void Worker::tell_refused() {
+  if (refused_.count > 0) {
+    log::warn("limited", {{"reason", info(refused_.code).name}, {"count", refused_.count}, {"ip", refused_.ip}});
+  }
+  if (left_out_.count > kRefusalLines) {
+    log::warn("limited", {{"reason", "refusals"}, {"count", left_out_.count - kRefusalLines}, {"ip", left_out_.ip}});
+  }
+  refused_ = {};
+  left_out_ = {};
 }
 
 Connection* Worker::find(std::uint64_t id) {
@@ -141,6 +229,7 @@ void Worker::close_all() {
 }
 
 bool Worker::flush() {
+  handshakes_ = 0;
   const bool more = hub_.flush();
   for (auto* connection : buried_) connections_.erase(connection->id());
   buried_.clear();
@@ -171,6 +260,27 @@ void Worker::report_hub_stats() {
   reported_ = now;
   reported_subscriptions_ = hub_.subscription_count();
   reported_channels_ = hub_.home_count();
+}
+
+// What moves slowly, or is dear to read, is told once a second.
+void Worker::report_slow_stats() {
+  const auto& now = hub_.stats();
+  auto& told = reported_slowly_;
+  using metrics::Recovery;
+  metrics::add<"recoveries_total">(now.recovered - told.recovered, Recovery::recovered);
+  metrics::add<"recoveries_total">(now.unrecovered - told.unrecovered, Recovery::unrecovered);
+  metrics::add<"recoveries_total">(now.busy - told.busy, Recovery::busy);
+  metrics::add<"refilled_total">(now.refilled - told.refilled);
+  metrics::add<"deltas_total">(now.deltas - told.deltas);
+  metrics::add<"withheld_total">(now.withheld - told.withheld);
+  told = now;
+  const auto evicted = hub_.histories().evicted();
+  metrics::add<"histories_evicted_total">(evicted - std::exchange(reported_evicted_, evicted));
+  const auto left_out = hub_.present().left_out();
+  metrics::add<"presence_left_out_total">(left_out - std::exchange(reported_left_out_, left_out));
+  metrics::gauge_set<"history_bytes">(static_cast<std::int64_t>(hub_.histories().bytes()));
+  metrics::gauge_set<"log_bytes">(static_cast<std::int64_t>(hub_.log_bytes()));
+  metrics::gauge_set<"outbox_bytes">(static_cast<std::int64_t>(hub::Outbox::all_bytes()));
 }
 
 }  // namespace gatecast::server

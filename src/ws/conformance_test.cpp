@@ -1,5 +1,6 @@
 // Runs tests/conformance/ws/*.txt. Input: hex digits; "text" with escapes; [KEY ...] masks what is within, KEY being
-// eight hex digits that are written first.
+// eight hex digits that are written first. Options: message_bytes, fragments, compression, and inflate: to how many
+// bytes a compressed message is inflated.
 #include <gtest/gtest.h>
 
 #include "conformance/script.hpp"
@@ -45,8 +46,10 @@ TEST(Conformance, WebSocketScripts) {
     limits.message_bytes = static_cast<std::uint32_t>(c.number("message_bytes", limits.message_bytes));
     limits.fragments = static_cast<std::uint32_t>(c.number("fragments", limits.fragments));
     limits.compression = c.number("compression", 0) != 0;
+    std::optional<std::size_t> inflate;
+    if (c.options.contains("inflate")) inflate = c.number("inflate", 0);
     const auto run = [&](std::string_view input, const std::vector<std::size_t>& cuts) {
-      return transcript(input, cuts, limits);
+      return transcript(input, cuts, limits, inflate);
     };
     for (const auto& problem : conformance::check(c, run)) ADD_FAILURE() << problem;
   }

@@ -6,11 +6,14 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "ws/decoder.hpp"
+#include "ws/deflate.hpp"
+#include "ws/utf8.hpp"
 
 namespace gatecast::ws {
 
@@ -46,9 +49,10 @@ inline std::string describe(const Event& event) {
 
 /// Feeds `bytes` in pieces that end at `cuts` (rising). Each piece lies in a buffer of exactly its size, so that the
 /// address sanitizer sees a read past it, and is overwritten after use, so that a kept view shows. The last line is
-/// `partial` where a frame or message has not ended.
+/// `partial` where a frame or message has not ended. With `inflate` compressed messages are inflated to at most so many
+/// bytes, and judged, as the server does.
 inline std::vector<std::string> transcript(std::string_view bytes, const std::vector<std::size_t>& cuts,
-                                           const Limits& limits) {
+                                           const Limits& limits, std::optional<std::size_t> inflate = {}) {
   std::vector<std::string> out;
   Decoder decoder(limits);
   std::size_t begin = 0;
@@ -66,7 +70,18 @@ inline std::vector<std::string> transcript(std::string_view bytes, const std::ve
         return out;
       }
       if (event->kind == Event::Kind::need_more) break;
-      out.push_back(describe(*event));
+      if (!event->compressed || !inflate) {
+        out.push_back(describe(*event));
+        continue;
+      }
+      auto message = inflated(event->payload, *inflate);
+      const bool text = event->kind == Event::Kind::text;
+      if (message && text && !valid_utf8(*message)) message = fail(Errc::ws_utf8, "inflated text");
+      if (!message) {
+        out.push_back(fmt::format("error {}: {}", info(message.error().code).name, message.error().detail));
+        return out;
+      }
+      out.push_back((text ? "text inflated " : "binary inflated ") + shown(*message));
     }
     std::ranges::fill(piece, '\xEE');
   }

@@ -15,6 +15,7 @@
 
 #include "adapters/sqlite/database.hpp"
 #include "core/task.hpp"
+#include "metrics/registry.hpp"
 
 namespace gatecast::sqlite {
 
@@ -54,6 +55,7 @@ class OperationQueue {
   explicit OperationQueue(std::size_t bound) : bound_(bound) {}
 
   void push(std::unique_ptr<Operation> operation) {
+    metrics::count<"store_operations_total">();
     std::unique_lock lock(mutex_);
     if (closed_ || waiting_.size() >= bound_) {
       const Errc code = closed_ ? Errc::cancelled : Errc::overloaded;

@@ -1,0 +1,119 @@
+// Server API: what a user's open connections are subscribed to, and when they end.
+#include "core/log.hpp"
+#include "server/api_methods.hpp"
+#include "server/connection.hpp"
+#include "server/json_out.hpp"
+#include "server/target.hpp"
+#include "token/json_object.hpp"
+
+namespace gatecast::server {
+namespace {
+
+/// The part of a token's `subs`, as a call has it; Centrifugo's clients send these as members of their own too.
+Result<token::SubscriptionClaims> claims_of(const JsonIn& params) {
+  JsonOut part;
+  for (const std::string_view name : {"info", "b64info", "data", "b64data", "override"}) {
+    if (params.has(name)) part.raw(name, params.raw(name));
+  }
+  const std::string text = part.done();
+  const auto object = token::JsonObject::parse(text);
+  auto claims = object ? token::read_subscription_claims(*object) : fail(Errc::token_claims, "info, data or override");
+  if (!claims) return fail(Errc::field_invalid, claims.error().detail);
+  auto& overrides = claims->overrides;
+  const std::pair<std::string_view, std::optional<bool>*> flags[] = {
+      {"presence", &overrides.presence},
+      {"join_leave", &overrides.join_leave},
+      {"push_join_leave", &overrides.force_push_join_leave},
+      {"recoverable", &overrides.force_recovery},
+      {"positioned", &overrides.force_positioning}};
+  for (const auto& [name, into] : flags) {
+    auto value = params.optional_bool(name);
+    if (!value) return value.error();
+    if (*value) *into = *value;
+  }
+  return claims;
+}
+
+/// Seconds since 1970 that a connection can end at; 0: not given.
+Result<std::uint32_t> expiry_of(const JsonIn& params, WallTime now) {
+  auto at = params.optional_integer("expire_at");
+  if (!at) return at.error();
+  const std::int64_t value = at->value_or(0);
+  if (value == 0) return std::uint32_t{0};
+  if (value <= unix_seconds(now) || value > 0xffffffff) {
+    return fail(Errc::field_invalid, "expire_at: seconds since 1970, in the future");
+  }
+  return static_cast<std::uint32_t>(value);
+}
+
+Result<std::optional<broker::StreamPosition>> since_of(const JsonIn& params) {
+  auto since = params.optional_object("recover_since");
+  if (!since) return since.error();
+  if (!params.has("recover_since") || params.raw("recover_since") == "null") {
+    return std::optional<broker::StreamPosition>{};
+  }
+  auto offset = since->optional_integer("offset");
+  if (!offset) return offset.error();
+  auto epoch = since->optional_text("epoch");
+  if (!epoch) return epoch.error();
+  if (offset->value_or(0) < 0) return fail(Errc::field_invalid, "recover_since: offset");
+  return std::optional<broker::StreamPosition>{
+      {static_cast<std::uint64_t>(offset->value_or(0)), broker::epoch_asked(*epoch)}};
+}
+
+Result<Subscribing> wish_of(const ApiCall& call, const JsonIn& params) {
+  auto channel = params.text("channel");
+  if (!channel) return channel.error();
+  if (is_personal(*channel)) return fail(Errc::permission_denied, "a personal channel is its user's alone");
+  auto found = call.services().namespaces.find(*channel);
+  if (!found) return found.error();
+  auto claims = claims_of(params);
+  if (!claims) return claims.error();
+  auto expires = expiry_of(params, call.services().clock.wall());
+  if (!expires) return expires.error();
+  auto since = since_of(params);
+  if (!since) return since.error();
+  Subscribing wish = subscribing(*channel, **found, std::move(*claims));
+  wish.expires = *expires;
+  if (wish.recoverable) wish.since = *since;
+  return wish;
+}
+
+}  // namespace
+
+Task<Answer> api_subscribe(ApiCall& call, const JsonIn& params) {
+  auto target = target_of(params);
+  if (!target) co_return target.error();
+  auto wish = wish_of(call, params);
+  if (!wish) co_return wish.error();
+  co_await at_connections(call.services(), *target, [&wish](Connection& c) { c.subscribe_by_api(*wish); });
+  co_return std::string("{}");
+}
+
+Task<Answer> api_unsubscribe(ApiCall& call, const JsonIn& params) {
+  auto target = target_of(params);
+  if (!target) co_return target.error();
+  auto channel = params.text("channel");
+  if (!channel) co_return channel.error();
+  if (is_personal(*channel)) co_return fail(Errc::permission_denied, "a personal channel is its user's alone");
+  co_await at_connections(call.services(), *target, [&channel](Connection& c) { c.unsubscribe_by_api(*channel); });
+  co_return std::string("{}");
+}
+
+Task<Answer> api_refresh(ApiCall& call, const JsonIn& params) {
+  auto target = target_of(params);
+  if (!target) co_return target.error();
+  auto expired = params.optional_bool("expired");
+  if (!expired) co_return expired.error();
+  auto expires = expiry_of(params, call.services().clock.wall());
+  if (!expires) co_return expires.error();
+  const bool ends = expired->value_or(false);
+  const std::size_t meant = co_await at_connections(call.services(), *target, [ends, at = *expires](Connection& c) {
+    if (ends) return c.close(Errc::token_expired);
+    c.refresh_by_api(at);
+  });
+  log::info("refresh", {{"user", target->user}, {"expired", ends}, {"connections", meant}, {"actor", call.actor}});
+  co_return std::string("{}");
+}
+
+}  // namespace gatecast::server
