@@ -199,7 +199,7 @@ function baseConfig(dir: string, port: number, opsPort: number, apiKey: string):
       { name: 'news', allow_subscribe_for_client: true },
     ],
     // Tests sign in many times from one address; the limits have tests of their own.
-    limits: { rate_strict: 0, rate_liberal: 0, rate_connect: 0, drain_time: '2s' },
+    limits: { rate_strict: 0, rate_liberal: 0, rate_connect: 0, drain_time: '2s', drain_spread: '0s' },
     log: { level: 'debug', dir: 'logs' },
   }
 }

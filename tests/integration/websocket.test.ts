@@ -155,7 +155,7 @@ test('a client that does not answer a ping: 3012; one that does stays', async (t
 })
 
 test('a client that never reads is cut as slow; the others get everything', async (t) => {
-  const { server, socket: reader, token } = await connected(t, { limits: { queue_bytes: 65_536 } })
+  const { server, socket: reader, token, user } = await connected(t, { limits: { queue_bytes: 65_536 } })
   const sleeper = await RawWebSocket.open(t, server.port)
   sleeper.command({ id: 1, connect: { token } })
   await sleeper.message()
@@ -185,4 +185,10 @@ test('a client that never reads is cut as slow; the others get everything', asyn
   sleeper.raw.socket.resume()
   await sleeper.raw.closedByPeer()
   assert(!reader.raw.closed)
+  const line = await until('a line of the log', () =>
+    server.output.split('\n').find((one) => one.includes('"event":"limited"') && one.includes('"reason":"slow"')),
+  )
+  const { ip, user: who, queued } = JSON.parse(line)
+  assert.deepEqual([ip, who], ['127.0.0.1', user])
+  assert(queued > 65_536, line)
 })
