@@ -12,6 +12,7 @@
 #include "bench/report.hpp"
 #include "bench/server_process.hpp"
 #include "bench/sign_in.hpp"
+#include "bench/slices.hpp"
 
 namespace gatecast::bench {
 namespace {
@@ -31,11 +32,6 @@ constexpr Scale kSmoke = {.slices = 2, .slice_seconds = 0.005, .few = 50, .many 
 constexpr double kRatioMax = 1.10;
 constexpr char kChannel[] = "bench:fanout";
 
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
-
 /// One side of the comparison: how to start a round, who reads it, whose time counts.
 struct Side {
   std::function<void()> round;
@@ -51,10 +47,7 @@ struct Side {
   }
   /// Runs and gives the CPU time of a frame, in microseconds.
   double timed(std::size_t rounds) {
-    const auto before = process.cpu();
-    run(rounds);
-    return std::chrono::duration<double, std::micro>(process.cpu() - before).count() /
-           static_cast<double>(rounds * frames_per_round);
+    return cpu_of(process, rounds * frames_per_round, [&] { run(rounds); });
   }
   std::string counts(std::size_t rounds) {
     const Counts c = count_while(process.pid(), [&] { run(rounds); });
@@ -65,7 +58,7 @@ struct Side {
 
 Finding fan_out(ServerProcess& server, Reader& subscribers, std::size_t count, std::size_t burst, const Scale& scale) {
   FloorProcess floor(count, kFrameBytes, burst);
-  Reader drain({.port = floor.port(), .connections = count, .raw = true});
+  Reader drain({.port = floor.port(), .connections = count, .speaks = Speaks::nothing});
   floor.wait_ready();
   drain.wait_open();
   Publisher publisher(server, kChannel);
@@ -78,21 +71,13 @@ Finding fan_out(ServerProcess& server, Reader& subscribers, std::size_t count, s
   // A round of sends takes 6 to 12 us a socket.
   const auto rounds =
       std::max<std::size_t>(1, static_cast<std::size_t>(scale.slice_seconds / (static_cast<double>(count) * 9e-6)));
-  std::vector<double> costs;
-  std::vector<double> ratios;
-  double floor_before = bare.timed(rounds);
-  for (std::size_t i = 0; i < scale.slices; ++i) {
-    costs.push_back(ours.timed(rounds));
-    const double floor_after = bare.timed(rounds);
-    ratios.push_back(costs.back() * 2 / (floor_before + floor_after));
-    floor_before = floor_after;
-  }
-  const double cost = median(costs);
+  const Compared compared =
+      compare([&] { return ours.timed(rounds); }, [&] { return bare.timed(rounds); }, scale.slices);
   return {.scenario = fmt::format("{}, {} subscribers",
                                   burst == 1 ? "one at a time" : fmt::format("bursts of {}", burst), count),
-          .figure = cost,
+          .figure = compared.cost,
           .unit = "us/delivery",
-          .floor = cost / median(ratios),
+          .floor = compared.floor(),
           .limit = kRatioMax,
           .notes = fmt::format("a delivery: {}; floor: {}", ours.counts(rounds), bare.counts(rounds))};
 }

@@ -26,6 +26,15 @@ void CloseFloor::wait_ready() {
   if (process_.read_line() != "ready") die("the floor is not ready");
 }
 
+LoopFloor::LoopFloor(std::vector<std::string> arguments)
+    : process_(
+          [&] {
+            arguments.insert(arguments.begin(), GATECAST_BENCH_LOOP_FLOOR);
+            return arguments;
+          }(),
+          false),
+      port_(port_said(process_)) {}
+
 AuthFloor::AuthFloor(const std::string& database)
     : process_({GATECAST_BENCH_AUTH_FLOOR, database}, false), port_(port_said(process_)) {}
 

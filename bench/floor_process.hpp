@@ -39,6 +39,25 @@ class CloseFloor {
   std::uint16_t port_ = 0;
 };
 
+/// bench_loop_floor: upgrades and nothing more, or echoes.
+class LoopFloor {
+ public:
+  /// Answers upgrade requests with 101.
+  LoopFloor() : LoopFloor(std::vector<std::string>{"upgrade"}) {}
+  /// "echo": answers every frame with two, of so many bytes each; "greet": the same behind an upgrade.
+  LoopFloor(const std::string& mode, std::size_t first_bytes, std::size_t second_bytes)
+      : LoopFloor(std::vector<std::string>{mode, std::to_string(first_bytes), std::to_string(second_bytes)}) {}
+
+  std::uint16_t port() const { return port_; }
+  Process& process() { return process_; }
+
+ private:
+  explicit LoopFloor(std::vector<std::string> arguments);
+
+  Process process_;
+  std::uint16_t port_ = 0;
+};
+
 /// bench_auth_floor as a child, on a database of its own.
 class AuthFloor {
  public:

@@ -8,16 +8,14 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 
+#include "bench/frames.hpp"
 #include "bench/process.hpp"
 
 namespace gatecast::bench {
 
 namespace {
 
-// Connections that may be on their way at once: more would overflow the listener's queue.
-constexpr std::size_t kOpening = 256;
 // Connections from one source address; well below the 28,000 ephemeral ports, some of which linger in TIME_WAIT.
 constexpr std::size_t kPerSource = 5000;
 constexpr std::size_t kBufferBytes = 256 * 1024;
@@ -35,11 +33,12 @@ sockaddr_in address_of(std::uint32_t host, std::uint16_t port) {
 
 Load::Load(LoadOptions options)
     : options_(std::move(options)),
-      publication_(fmt::format(R"({{"push":{{"channel":"{}","pub":)", options_.channel)),
+      publication_(fmt::format(R"({{"push":{{"channel":"{})", options_.channel.substr(0, options_.channel.find('{')))),
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
       clients_(options_.connections),
       buffer_(kBufferBytes) {
   require(epoll_ >= 0, "epoll");
+  if (options_.remembers) places_ = std::make_unique<Places>(options_.connections);
 }
 
 Load::~Load() {
@@ -56,13 +55,16 @@ void Load::watch(std::size_t index, std::uint32_t events, bool add) {
 
 void Load::start(std::size_t index) {
   Client& client = clients_[index];
+  client = {};
   client.fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   require(client.fd >= 0, "socket");
+  ++alive_;
   client.sampled = index % options_.sample_every == 0;
   const int on = 1;
   setsockopt(client.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   setsockopt(client.fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
-  const auto source = address_of(INADDR_LOOPBACK + static_cast<std::uint32_t>(index / kPerSource), 0);
+  const auto number = static_cast<std::uint32_t>((options_.first + index) / kPerSource);
+  const auto source = address_of(INADDR_LOOPBACK + number, 0);
   require(bind(client.fd, reinterpret_cast<const sockaddr*>(&source), sizeof source) == 0, "bind");
   const auto target = address_of(INADDR_LOOPBACK, options_.port);
   const int done = connect(client.fd, reinterpret_cast<const sockaddr*>(&target), sizeof target);
@@ -71,10 +73,16 @@ void Load::start(std::size_t index) {
 }
 
 void Load::open() {
+  std::vector<std::size_t> away;
+  for (std::size_t i = 0; i < clients_.size(); ++i) {
+    if (clients_[i].fd < 0) away.push_back(i);
+  }
+  const std::size_t before = ready_;
+  closed_ = 0;
   std::size_t started = 0;
   const std::int64_t give_up = now_ns() + 120'000'000'000;
-  while (ready_ < clients_.size()) {
-    while (started < clients_.size() && started < ready_ + kOpening) start(started++);
+  while (ready_ - before < away.size()) {
+    while (started < away.size() && started < ready_ - before + options_.opening) start(away[started++]);
     poll(100);
     if (now_ns() > give_up) die(fmt::format("{} of {} connections after two minutes", ready_, clients_.size()));
   }
@@ -104,6 +112,18 @@ bool Load::poll(int timeout_ms, int also) {
   return also_ready;
 }
 
+void Load::abort_all() {
+  const linger now{.l_onoff = 1, .l_linger = 0};
+  for (Client& client : clients_) {
+    if (client.fd < 0) continue;
+    // No port lingers, and the other side has nothing to answer.
+    setsockopt(client.fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    close(client.fd);
+    client = {};
+  }
+  alive_ = ready_ = 0;
+}
+
 void Load::connected(std::size_t index) {
   Client& client = clients_[index];
   int error = 0;
@@ -112,16 +132,16 @@ void Load::connected(std::size_t index) {
   errno = error;
   require(error == 0, "connect");
   watch(index, EPOLLIN, false);
-  if (options_.raw) {
-    client.state = State::ready;
-    ++ready_;
-    return;
-  }
+  if (options_.speaks == Speaks::nothing) return ready(index);
   client.state = State::upgrading;
-  static constexpr std::string_view kUpgrade =
-      "GET /connection/websocket HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
-  require(send(client.fd, kUpgrade.data(), kUpgrade.size(), MSG_NOSIGNAL) == ssize_t{kUpgrade.size()}, "upgrade");
+  const std::string_view target = options_.speaks == Speaks::gatecast   ? "/connection/websocket"
+                                  : options_.speaks == Speaks::socketio ? "/socket.io/?EIO=4&transport=websocket"
+                                                                        : "/";
+  out_ = fmt::format(
+      "GET {} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
+      target);
+  require(send(client.fd, out_.data(), out_.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(out_.size()), "upgrade");
 }
 
 void Load::readable(std::size_t index) {
@@ -140,60 +160,27 @@ void Load::readable(std::size_t index) {
     std::size_t used = client.state == State::upgrading ? take_upgrade(index, bytes) : 0;
     if (client.state != State::upgrading) used += take_frames(index, bytes.substr(used));
     client.torn.assign(bytes.substr(used));
+    if (client.torn.size() == kBufferBytes) die("a frame larger than the buffer");
     if (static_cast<std::size_t>(n) < room) return;
   }
 }
 
-std::size_t Load::take_upgrade(std::size_t index, std::string_view bytes) {
-  const auto end = bytes.find("\r\n\r\n");
-  if (end == std::string_view::npos) return 0;
-  if (!bytes.starts_with("HTTP/1.1 101")) die(fmt::format("no upgrade: {}", bytes));
-  Client& client = clients_[index];
-  client.state = State::joining;
-  std::string commands = R"({"id":1,"connect":{"name":"bench")";
-  if (!options_.tokens.empty()) {
-    commands += fmt::format(R"(,"token":"{}")", options_.tokens[index % options_.tokens.size()]);
-  }
-  commands += "}}";
-  if (!options_.channel.empty()) {
-    commands += fmt::format("\n{{\"id\":2,\"subscribe\":{{\"channel\":\"{}\"}}}}", options_.channel);
-  }
-  send_text(client, commands);
-  return end + 4;
-}
-
 std::size_t Load::take_frames(std::size_t index, std::string_view bytes) {
   std::size_t at = 0;
-  for (;;) {
-    const std::string_view rest = bytes.substr(at);
-    if (rest.size() < 2) return at;
-    const auto byte = [&](std::size_t i) { return static_cast<std::size_t>(static_cast<unsigned char>(rest[i])); };
-    std::size_t head = 2;
-    std::size_t length = byte(1) & 0x7F;
-    if (length >= 126) {
-      const std::size_t extra = length == 126 ? 2 : 8;
-      head += extra;
-      if (rest.size() < head) return at;
-      length = 0;
-      for (std::size_t i = 0; i < extra; ++i) length = length << 8 | byte(2 + i);
-      if (length + head > kBufferBytes) die("a frame larger than the buffer");
-    }
-    if (rest.size() < head + length) return at;
-    at += head + length;
-    if (byte(0) == 0x88 && options_.may_close) {
+  while (const auto frame = first_frame(bytes.substr(at))) {
+    at += frame->bytes;
+    if (frame->first == 0x88 && options_.may_close) {
       note_closed(index);
-      continue;
+    } else if (frame->first == 0x88) {
+      const std::string_view why = frame->payload.substr(std::min<std::size_t>(2, frame->payload.size()));
+      die(fmt::format("connection {} closed: {}", index, why));
+    } else if (frame->first != 0x81) {
+      die(fmt::format("an unexpected frame, first byte {:#x}", frame->first));
+    } else {
+      take_message(index, frame->payload);
     }
-    if (options_.raw) {
-      ++received_;
-      continue;
-    }
-    const std::string_view message = rest.substr(head, length);
-    if (byte(0) == 0x88)
-      die(fmt::format("connection {} closed: {}", index, message.substr(std::min<std::size_t>(2, length))));
-    if (byte(0) != 0x81) die(fmt::format("an unexpected frame, first byte {:#x}", byte(0)));
-    take_message(index, message);
   }
+  return at;
 }
 
 void Load::note_closed(std::size_t index) {
@@ -206,59 +193,49 @@ void Load::note_closed(std::size_t index) {
   static_cast<void>(send(clients_[index].fd, kClose, sizeof kClose, MSG_NOSIGNAL));
 }
 
-void Load::end(std::size_t index) { epoll_ctl(epoll_, EPOLL_CTL_DEL, clients_[index].fd, nullptr); }
+void Load::end(std::size_t index) {
+  Client& client = clients_[index];
+  close(std::exchange(client.fd, -1));
+  client.state = State::connecting;
+  client.torn.clear();
+  --alive_;
+  --ready_;
+}
 
 void Load::say(std::size_t index, std::string_view text) {
-  if (clients_[index].closed_ns == 0) send_text(clients_[index], text);
+  if (clients_[index].fd >= 0 && clients_[index].closed_ns == 0) send_text(clients_[index], text);
 }
 
-void Load::take_message(std::size_t index, std::string_view message) {
-  for (;;) {
-    const auto end = message.find('\n');
-    take_line(index, message.substr(0, end));
-    if (end == std::string_view::npos) return;
-    message.remove_prefix(end + 1);
+void Load::echo(std::size_t times) {
+  if (times == 0) return;
+  echoing_ = clients_.size();
+  for (std::size_t i = 0; i < clients_.size(); ++i) {
+    clients_[i].echoes = static_cast<std::uint32_t>(times);
+    say_echo(i);
   }
 }
 
-void Load::take_line(std::size_t index, std::string_view line) {
+void Load::say_echo(std::size_t index) {
+  clients_[index].awaited = options_.echo_frames;
+  send_text(clients_[index], numbered(options_.echo, options_.first + index));
+}
+
+/// A message that was waited for.
+void Load::count(std::size_t index) {
+  ++received_;
   Client& client = clients_[index];
-  if (line.starts_with(publication_)) {
-    ++received_;
-    if (!client.sampled) return;
-    if (const auto at = line.find("\"t\":"); at != std::string_view::npos) {
-      latencies_.push_back(read_at_ns_ - std::strtoll(line.data() + at + 4, nullptr, 10));
-    }
-    return;
+  if (client.echoes == 0 || --client.awaited != 0) return;
+  if (--client.echoes == 0) {
+    --echoing_;
+  } else {
+    say_echo(index);
   }
-  if (line == "{}") {
-    if (client.state == State::ready) send_text(client, "{}");
-    return;
-  }
-  if (client.state == State::joining && line.starts_with("{\"id\":")) {
-    if (line.find("\"error\":") != std::string_view::npos) die(fmt::format("refused: {}", line));
-    if (++client.replies < (options_.channel.empty() ? 1 : 2)) return;
-    client.state = State::ready;
-    ++ready_;
-    return;
-  }
-  // Other pushes: system messages on the personal channel; a disconnect is followed by a close frame.
-  if (!line.starts_with("{\"push\":")) die(fmt::format("unexpected: {}", line));
 }
 
 void Load::send_text(Client& client, std::string_view text) {
-  static constexpr char kMask[] = {0x11, 0x22, 0x33, 0x44};
-  std::string frame = {static_cast<char>(0x81)};
-  if (text.size() < 126) {
-    frame += static_cast<char>(0x80 | text.size());
-  } else {
-    frame += static_cast<char>(0x80 | 126);
-    frame += static_cast<char>(text.size() >> 8);
-    frame += static_cast<char>(text.size() & 0xFF);
-  }
-  frame.append(kMask, 4);
-  for (std::size_t i = 0; i < text.size(); ++i) frame += static_cast<char>(text[i] ^ kMask[i & 3]);
-  require(send(client.fd, frame.data(), frame.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(frame.size()), "send");
+  out_.clear();
+  append_masked(out_, text);
+  require(send(client.fd, out_.data(), out_.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(out_.size()), "send");
 }
 
 }  // namespace gatecast::bench

@@ -9,16 +9,12 @@
 
 #include <csignal>
 #include <cstdlib>
-#include <optional>
 
 #include "bench/process.hpp"
 
 namespace gatecast::bench {
 
 namespace {
-
-constexpr char kWait = 'w';
-constexpr char kLatency = 'l';
 
 Latency summarise(std::vector<std::int64_t>& samples) {
   Latency out;
@@ -58,55 +54,73 @@ Reader::~Reader() {
   waitpid(pid_, nullptr, 0);
 }
 
+/// Whether what was asked for, or waited for, is so.
+bool Reader::fulfilled(const Request& request, const Load& load) {
+  switch (request.kind) {
+    case Kind::frames: return load.received() >= request.value;
+    case Kind::echo: return !load.echoing();
+    case Kind::closed: return load.alive() == 0;
+    case Kind::standing: return load.places()->standing_at(request.value) == load.alive();
+    default: return true;
+  }
+}
+
 void Reader::run(const LoadOptions& options, int control) {
   const rlimit files{.rlim_cur = 20000, .rlim_max = 20000};
   setrlimit(RLIMIT_NOFILE, &files);
   Load load(options);
   load.open();
-  const auto answer = [&](Latency latency) {
-    const Answer out{load.received(), latency};
-    if (write(control, &out, sizeof out) != ssize_t{sizeof out}) _exit(0);
-  };
-  answer({});
-  std::optional<std::uint64_t> target;
+  Request request{Kind::open, 0};
   for (;;) {
-    const bool asked = load.poll(-1, control);
-    if (asked) {
-      Request request{};
-      if (read(control, &request, sizeof request) != ssize_t{sizeof request}) _exit(0);
-      if (request.kind == kLatency) {
-        answer(summarise(load.latencies_ns()));
-      } else {
-        target = request.target;
-      }
+    if (request.kind != Kind::none && fulfilled(request, load)) {
+      const Latency latency = request.kind == Kind::latency ? summarise(load.latencies_ns()) : Latency{};
+      const Returned returned = load.places() != nullptr ? load.places()->returned() : Returned{};
+      const Answer answer{load.received(), latency, returned, now_ns()};
+      if (write(control, &answer, sizeof answer) != ssize_t{sizeof answer}) _exit(0);
+      request.kind = Kind::none;
     }
-    if (target && load.received() >= *target) {
-      target.reset();
-      answer({});
-    }
+    if (!load.poll(-1, control)) continue;
+    if (read(control, &request, sizeof request) != ssize_t{sizeof request}) _exit(0);
+    if (request.kind == Kind::echo) load.echo(request.value);
+    if (request.kind == Kind::abort) load.abort_all();
+    if (request.kind == Kind::open) load.open();
   }
 }
 
-Reader::Answer Reader::ask(Request request, int seconds) {
-  if (request.kind != 0) {
-    require(write(control_, &request, sizeof request) == ssize_t{sizeof request}, "ask a reader");
-  }
+void Reader::begin(Request request) {
+  require(write(control_, &request, sizeof request) == ssize_t{sizeof request}, "ask a reader");
+}
+
+Reader::Answer Reader::end(const char* what, int seconds) {
   pollfd readable{.fd = control_, .events = POLLIN, .revents = 0};
-  if (::poll(&readable, 1, seconds * 1000) != 1)
-    die(fmt::format("the readers wait for frame {} in vain", request.target));
+  if (::poll(&readable, 1, seconds * 1000) != 1) die(fmt::format("the readers wait in vain: {}", what));
   Answer answer{};
   if (read(control_, &answer, sizeof answer) != ssize_t{sizeof answer}) std::exit(2);  // it has said why
   return answer;
 }
 
-void Reader::wait_open() { seen_ = ask({0, 0}, 130).received; }
+Reader::Answer Reader::ask(Request request, const char* what, int seconds) {
+  begin(request);
+  return end(what, seconds);
+}
+
+void Reader::wait_open() { seen_ = end("connections", 130).received; }
 
 void Reader::wait_for(std::uint64_t more, int seconds) {
   seen_ += more;
-  const std::uint64_t received = ask({kWait, seen_}, seconds).received;
+  const std::uint64_t received = ask({Kind::frames, seen_}, "frames", seconds).received;
   if (received != seen_) die(fmt::format("{} frames came where {} were sent", received, seen_));
 }
 
-Latency Reader::latency() { return ask({kLatency, 0}, 60).latency; }
+Latency Reader::latency() { return ask({Kind::latency, 0}, "latencies").latency; }
+void Reader::echo(std::size_t times) { ask({Kind::echo, times}, "echoes"); }
+void Reader::abort_all() { ask({Kind::abort, 0}, "resets"); }
+void Reader::begin_open() { begin({Kind::open, 0}); }
+std::int64_t Reader::end_open() { return end("connections", 130).at_ns; }
+void Reader::wait_closed() { ask({Kind::closed, 0}, "the ends of all connections"); }
+Returned Reader::returned() { return ask({Kind::returned, 0}, "what came back").returned; }
+void Reader::wait_standing_at(std::uint64_t offset) {
+  ask({Kind::standing, offset}, "everybody at the newest publication");
+}
 
 }  // namespace gatecast::bench

@@ -1,7 +1,8 @@
 // A Load in a process of its own, so that neither its time nor its descriptors count among the benchmark's.
 //
-// Place: one beside the floor and one beside the server, alike. The benchmark talks to it through a socket pair: how
-// many frames to wait for; it answers when they are there. Between two waits it goes on reading and answering pings.
+// Place: one beside the floor and one beside the server, alike. The benchmark talks to it through a socket pair: what
+// to do or to wait for; it answers when that is so. Between two requests it goes on reading and answering pings.
+// Threads: one request under way; `begin_…` sends one, `end` awaits it, so that several readers work side by side.
 #pragma once
 
 #include <sys/types.h>
@@ -34,17 +35,37 @@ class Reader {
   /// Of the samples since the last call.
   Latency latency();
 
+  /// Each connection says its echo so often, one after another.
+  void echo(std::size_t times);
+  /// Resets all connections; they are opened again by `begin_open` and `end_open`.
+  void abort_all();
+  void begin_open();
+  /// When the last had its replies.
+  std::int64_t end_open();
+  /// Returns when the other side has closed every connection.
+  void wait_closed();
+  /// Of connections that came back; with `remembers`.
+  Returned returned();
+  /// Returns when every connection stands at `offset` of its channel; with `remembers`.
+  void wait_standing_at(std::uint64_t offset);
+
  private:
+  enum class Kind : std::uint8_t { none, frames, latency, echo, abort, open, closed, returned, standing };
   struct Request {
-    char kind;
-    std::uint64_t target;
+    Kind kind;
+    std::uint64_t value;
   };
   struct Answer {
     std::uint64_t received;
     Latency latency;
+    Returned returned;
+    std::int64_t at_ns;
   };
   [[noreturn]] static void run(const LoadOptions& options, int control);
-  Answer ask(Request request, int seconds);
+  static bool fulfilled(const Request& request, const Load& load);
+  void begin(Request request);
+  Answer end(const char* what, int seconds);
+  Answer ask(Request request, const char* what, int seconds = 60);
 
   pid_t pid_ = -1;
   int control_ = -1;

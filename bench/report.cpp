@@ -9,7 +9,7 @@ std::optional<double> Finding::ratio() const {
   return figure / *floor;
 }
 
-bool Finding::within() const { return ratio().value_or(figure) <= limit; }
+bool Finding::within() const { return limit == 0 || ratio().value_or(figure) <= limit; }
 
 Report::Report(std::string bench, int argc, char** argv) : bench_(std::move(bench)) {
   for (int i = 1; i < argc; ++i) {
@@ -29,9 +29,12 @@ int Report::finish() const {
   bool all_within = true;
   for (const Finding& f : findings_) {
     all_within = all_within && f.within();
-    fmt::print("{:<34} {:>12.4g} {:<12} {:>10} {:>7} {:>7.4g}  {}\n", f.scenario, f.figure, f.unit,
+    fmt::print("{:<34} {:>12.4g} {:<12} {:>10} {:>7} {:>7}  {}\n", f.scenario, f.figure, f.unit,
                f.floor ? fmt::format("{:.4g}", *f.floor) : "-", f.ratio() ? fmt::format("{:.3f}", *f.ratio()) : "-",
-               f.limit, f.within() ? "within" : "OVER");
+               f.limit == 0 ? "-" : fmt::format("{:.4g}", f.limit),
+               f.limit == 0 ? ""
+               : f.within() ? "within"
+                            : "OVER");
     if (!f.notes.empty()) fmt::print("    {}\n", f.notes);
   }
   for (const Finding& f : findings_) {

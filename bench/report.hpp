@@ -12,7 +12,7 @@ struct Finding {
   double figure = 0;
   std::string unit;
   std::optional<double> floor{};  // the same figure of the bare floor, same run
-  double limit = 0;               // on figure ÷ floor where there is a floor, else on the figure
+  double limit = 0;               // on figure ÷ floor where there is a floor, else on the figure; 0: only reported
   std::string notes{};            // beside it: system calls, instructions, what is reported apart
 
   std::optional<double> ratio() const;

@@ -125,7 +125,7 @@ Closing all_of_one(ServerProcess& server, std::size_t sockets) {
 
 Closing all_of_floor(std::size_t sockets) {
   CloseFloor floor(sockets);
-  Load load({.port = floor.port(), .connections = sockets, .raw = true, .may_close = true});
+  Load load({.port = floor.port(), .connections = sockets, .speaks = Speaks::nothing, .may_close = true});
   load.open();
   floor.wait_ready();
   const double cpu = cpu_ms(floor.process());
