@@ -93,7 +93,7 @@ setup() {
 cmd_lock() {
   setup web
   local folder
-  for folder in tools/node web tests; do
+  for folder in tools/node web tests bench/peers; do
     (cd "$folder" && npm install --package-lock-only --loglevel=error)
     node -e '
       const fs = require("fs"), lock = JSON.parse(fs.readFileSync(process.argv[1]))

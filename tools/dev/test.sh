@@ -56,7 +56,7 @@ one_check() {
   if "$@"; then note "$name" 1 0; printf 'ok  %s\n' "$name"; else note "$name" 0 1; printf 'FAILED  %s\n' "$name"; return 1; fi
 }
 
-locks_name_no_host() { ! grep -n '://' tools/node/package-lock.json web/package-lock.json tests/package-lock.json; }
+locks_name_no_host() { ! grep -n '://' {tools/node,web,tests,bench/peers}/package-lock.json; }
 types_of() { "$1/node_modules/.bin/tsc" --noEmit -p "$1"; }
 
 # What is quick and needs no build.
