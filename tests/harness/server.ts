@@ -193,7 +193,7 @@ function baseConfig(dir: string, port: number, opsPort: number, apiKey: string):
     // No jitter: tests know how long a token lives.
     session: { jitter: 0, key: [{ id: 's1', secret: randomBytes(32).toString('base64'), secret_encoding: 'base64' }] },
     signin: { solana: { enabled: true, domain: [`localhost:${port}`], uri: [`http://localhost:${port}`] } },
-    realtime: { shards: 2 },
+    realtime: { shards: process.env.GATECAST_FLAVOUR === 'tsan' ? 4 : 2 },
     namespace: [
       { name: 'chat', allow_subscribe_for_client: true, allow_publish_for_subscriber: true },
       { name: 'news', allow_subscribe_for_client: true },
