@@ -1,4 +1,4 @@
-"""A slow client by TLS: `websockets` for Python on a socket with the least buffer, driven by a test.
+"""A slow client by TLS: `websockets` for Python on a socket with a small buffer, driven by a test.
 
 One command a line on stdin, one answer a line on stdout: {"send": text}, {"read": count}. Between reads nothing is taken
 from the socket beyond a few kilobytes, so what the server sends stays with the server.
@@ -14,7 +14,8 @@ import websockets
 
 async def run(port, authority):
     plain = socket.socket()
-    plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+    # Much smaller, and the kernel sends what a few hundred bytes of window take once in 200 ms.
+    plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
     plain.connect(("127.0.0.1", port))
     plain.setblocking(False)
     context = ssl.create_default_context(cafile=authority)
