@@ -35,6 +35,7 @@ constexpr std::array kMethods{
     ApiEntry{"sessions", "sessions", api_sessions},
     ApiEntry{"session_end", "sessions", api_session_end, true},
     ApiEntry{"token_mint", "mint", api_token_mint, true},
+    ApiEntry{"subscription_token", "mint", api_subscription_token},
     ApiEntry{"events", "events", api_events},
     ApiEntry{"token_doctor", "doctor", api_token_doctor},
     ApiEntry{"audit", "audit", api_audit},

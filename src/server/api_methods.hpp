@@ -59,6 +59,7 @@ Task<Answer> api_publish(ApiCall& call, const JsonIn& params);
 Task<Answer> api_broadcast(ApiCall& call, const JsonIn& params);
 Task<Answer> api_subscribe(ApiCall& call, const JsonIn& params);
 Task<Answer> api_unsubscribe(ApiCall& call, const JsonIn& params);
+Task<Answer> api_subscription_token(ApiCall& call, const JsonIn& params);
 Task<Answer> api_refresh(ApiCall& call, const JsonIn& params);
 Task<Answer> api_presence(ApiCall& call, const JsonIn& params);
 Task<Answer> api_presence_stats(ApiCall& call, const JsonIn& params);

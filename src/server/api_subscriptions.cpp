@@ -46,6 +46,26 @@ Result<std::uint32_t> expiry_of(const JsonIn& params, WallTime now) {
   return static_cast<std::uint32_t>(value);
 }
 
+constexpr std::int64_t kTokenLife_s = 3600;
+constexpr std::int64_t kTokenLifeMax_s = std::int64_t{365} * 24 * 3600;
+
+Result<token::SubscriptionToken> token_of(const ApiCall& call, const JsonIn& params) {
+  auto user = params.text("user");
+  if (!user) return user.error();
+  auto channel = params.text("channel");
+  if (!channel) return channel.error();
+  if (is_personal(*channel)) return fail(Errc::permission_denied, "a personal channel is its user's alone");
+  if (auto found = call.services().namespaces.find(*channel); !found) return found.error();
+  auto client = params.optional_text("client");
+  if (!client) return client.error();
+  auto claims = claims_of(params);
+  if (!claims) return claims.error();
+  token::SubscriptionToken said{.channel = std::move(*channel), .user = std::move(*user)};
+  if (!client->empty()) said.client = std::move(*client);
+  said.claims = std::move(*claims);
+  return said;
+}
+
 Result<std::optional<broker::StreamPosition>> since_of(const JsonIn& params) {
   auto since = params.optional_object("recover_since");
   if (!since) return since.error();
@@ -114,6 +134,24 @@ Task<Answer> api_refresh(ApiCall& call, const JsonIn& params) {
   });
   log::info("refresh", {{"user", target->user}, {"expired", ends}, {"connections", meant}, {"actor", call.actor}});
   co_return std::string("{}");
+}
+
+Task<Answer> api_subscription_token(ApiCall& call, const JsonIn& params) {
+  auto said = token_of(call, params);
+  if (!said) co_return said.error();
+  auto life = params.optional_integer("ttl");
+  if (!life) co_return life.error();
+  const std::int64_t seconds = life->value_or(kTokenLife_s);
+  if (seconds < 1 || seconds > kTokenLifeMax_s) co_return fail(Errc::field_invalid, "ttl: 1 to 31536000 seconds");
+  const WallTime now = call.services().clock.wall();
+  auto expires = expiry_of(params, now);
+  if (!expires) co_return expires.error();
+  if (params.has("expire_at")) said->expires = *expires;
+  const std::int64_t ends = unix_seconds(now) + seconds;
+  auto token = call.services().sessions.mint_subscription(*said, ends);
+  if (!token) co_return token.error();
+  log::info("subscription_token", {{"user", said->user}, {"channel", said->channel}, {"actor", call.actor}});
+  co_return JsonOut().text("token", *token).number("expires_at", ends).done();
 }
 
 }  // namespace gatecast::server

@@ -21,21 +21,16 @@ Task<Result<Tokens>> Sessions::reissue(std::string access_token, ClientInfo clie
     refusals_.note(caller.error().code, client.ip, "renewal", clock_.wall());
     co_return caller.error();
   }
-  if (caller->foreign) co_return fail(Errc::session_foreign, caller->issuer);
   const WallTime now = clock_.wall();
   Result<store::SessionView> view = co_await store_.session(caller->sid);
   if (!view.has_value()) co_return view.error();
   store::SessionRow& row = view->session;
-  Result<void> stands{};
-  if (row.user_id != caller->user_id) stands = fail(Errc::session_unknown, "session of another user");
-  if (row.ended_at.has_value()) stands = fail(row.end_reason.value_or(Errc::signed_out));
-  if (stands.has_value() && row.expires_at <= now) stands = fail(Errc::session_expired);
-  if (stands.has_value() && view->user.blocked) stands = fail(Errc::user_blocked);
+  Result<void> good = stands(*view, caller->user_id);
   const metrics::Variant variant = variant_of(row.user_id);
-  if (!stands.has_value()) {
+  if (!good.has_value()) {
     metrics::count<"renewals_total">(metrics::Renewal::refused, variant);
-    refusals_.note(stands.error().code, client.ip, "renewal", now);
-    co_return stands.error();
+    refusals_.note(good.error().code, client.ip, "renewal", now);
+    co_return good.error();
   }
   Result<void> written = co_await store_.audit(
       {{.at = now, .kind = "renewal_reissued", .user_id = row.user_id, .sid = row.sid, .ip = std::move(client.ip)}});
@@ -63,7 +58,6 @@ Task<Result<void>> Sessions::revoke(std::string token, std::string ip) {
   } else {
     Result<Caller> caller = co_await authenticate_at_store(std::move(token));
     if (!caller.has_value()) co_return is_over(caller.error().code) ? Result<void>{} : caller.error();
-    if (caller->foreign) co_return fail(Errc::session_foreign, caller->issuer);
     if (caller->foreign) co_return fail(Errc::session_foreign, caller->issuer);
     sid = std::move(caller->sid);
   }
@@ -103,11 +97,10 @@ Task<Result<Caller>> Sessions::redeem(std::string ticket) {
   caller.claims.gen = holder.gen;
   const Standing known = standing(caller);
   if (known.kind == Standing::Kind::ended) co_return refused_ticket(fail(known.reason));
-  if (known.kind == Standing::Kind::ask_store) {
-    if (Result<void> stands = co_await ask_store(caller.sid, caller.user_id); !stands.has_value()) {
-      co_return refused_ticket(stands.error());
-    }
-  }
+  // A ticket has no room for what the access token says of a connection; the user's row has it.
+  Result<store::SessionView> view = co_await ask_store(caller.sid, caller.user_id);
+  if (!view.has_value()) co_return refused_ticket(view.error());
+  caller.claims.extra_json = options_.claims.extra_json({view->user, view->kind, view->subject, view->profile});
   metrics::count<"tickets_total">(metrics::Outcome::ok);
   co_return caller;
 }

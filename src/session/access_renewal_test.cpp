@@ -29,6 +29,7 @@ TEST_F(AccessRenewal, ATicketIsItsCallerOnce) {
   EXPECT_EQ(redeemed->sid, caller.sid);
   EXPECT_EQ(redeemed->claims.exp, caller.claims.exp);
   EXPECT_EQ(redeemed->claims.gen, caller.claims.gen);
+  EXPECT_EQ(redeemed->claims.extra_json, caller.claims.extra_json);
   EXPECT_EQ(code(redeem(ticket)), Errc::ticket_used);
 }
 

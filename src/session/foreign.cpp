@@ -30,9 +30,10 @@ Result<Caller> Sessions::admit_foreign(Result<token::ForeignClaims> claims) cons
 
 Result<token::SubscriptionToken> Sessions::subscription(std::string_view token, std::string_view sid) const {
   const WallTime now = clock_.wall();
-  const auto* others = trusted();
-  const bool foreign = others != nullptr && sid.starts_with(token::kForeignSidPrefix);
-  return foreign ? others->verify_subscription(token, sid, now) : verifier_.verify_subscription(token, now);
+  Result<token::SubscriptionToken> ours = verifier_.verify_subscription(token, now);
+  const auto* trusted = this->trusted();
+  if (ours || trusted == nullptr || !sid.starts_with(token::kForeignSidPrefix)) return ours;
+  return trusted->verify_subscription(token, sid, now);
 }
 
 Result<store::Ended> Sessions::end_foreign(const std::string& sid, Errc reason) {

@@ -115,28 +115,34 @@ Task<Result<Caller>> Sessions::authenticate_at_store(std::string access_token) {
   if (caller.has_value()) {
     const Standing known = standing(*caller);
     if (known.kind == Standing::Kind::standing) co_return caller;
-    Result<void> stands = fail(known.reason);
-    if (known.kind == Standing::Kind::ask_store) stands = co_await ask_store(caller->sid, caller->user_id);
-    if (stands.has_value()) co_return caller;
-    caller = stands.error();
+    Result<store::SessionView> asked = fail(known.reason);
+    if (known.kind == Standing::Kind::ask_store) asked = co_await ask_store(caller->sid, caller->user_id);
+    if (asked.has_value()) co_return caller;
+    caller = asked.error();
   }
   stats_.refused(caller.error().code);
   co_return caller;
 }
 
-Task<Result<void>> Sessions::ask_store(std::string sid, std::string user_id) {
+/// Whether the row says that the session stands, and is that user's.
+Result<void> Sessions::stands(const store::SessionView& view, std::string_view user_id) const {
+  const store::SessionRow& row = view.session;
+  if (row.user_id != user_id) return fail(Errc::session_unknown, "session of another user");
+  if (row.ended_at.has_value()) return fail(row.end_reason.value_or(Errc::signed_out));
+  if (row.expires_at <= clock_.wall()) return fail(Errc::session_expired);
+  if (view.user.blocked) return fail(Errc::user_blocked);
+  return {};
+}
+
+Task<Result<store::SessionView>> Sessions::ask_store(std::string sid, std::string user_id) {
   Stats::add(stats_.asked_store);
   Result<store::SessionView> view = co_await store_.session(sid);
   if (!view.has_value()) {
     if (view.error().code == Errc::session_unknown) co_return view.error();
     co_return unavailable(view.error());
   }
-  const store::SessionRow& row = view->session;
-  if (row.user_id != user_id) co_return fail(Errc::session_unknown, "session of another user");
-  if (row.ended_at.has_value()) co_return fail(row.end_reason.value_or(Errc::signed_out));
-  if (row.expires_at <= clock_.wall()) co_return fail(Errc::session_expired);
-  if (view->user.blocked) co_return fail(Errc::user_blocked);
-  co_return Result<void>{};
+  if (Result<void> good = stands(*view, user_id); !good.has_value()) co_return good.error();
+  co_return view;
 }
 
 Task<Result<store::SessionView>> Sessions::session(Caller caller) {

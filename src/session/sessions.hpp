@@ -165,7 +165,11 @@ class Sessions {
   Result<Caller> authenticate(std::string_view access_token) const;
   /// The same, and asks the store where the index cannot say, or a trusted issuer for its keys.
   Task<Result<Caller>> authenticate_at_store(std::string access_token);
-  /// What a subscription token says, made by whoever made the access token of session `sid`: us or its trusted issuer.
+  /// A token that lets its user subscribe to one channel; `ends`: seconds since 1970.
+  Result<std::string> mint_subscription(const token::SubscriptionToken& said, std::int64_t ends) const {
+    return issuer_.mint_subscription(said, verifier_.policy(), ends);
+  }
+  /// What a subscription token says, made by us or by the trusted issuer of session `sid`.
   Result<token::SubscriptionToken> subscription(std::string_view token, std::string_view sid) const;
   /// Whether the session of a caller still stands, for checks after the first. Any thread, no lock.
   Standing standing(const Caller& caller) const;
@@ -253,7 +257,8 @@ class Sessions {
   Task<Result<void>> confirm_by(std::string user_id, Proof proof);
   Task<Result<store::Linked>> try_link(Caller caller, Proof proof, std::optional<Proof> confirming, std::string ip);
   void refuse(const Error& error, const std::string& ip, std::string_view what);
-  Task<Result<void>> ask_store(std::string sid, std::string user_id);
+  Result<void> stands(const store::SessionView& view, std::string_view user_id) const;
+  Task<Result<store::SessionView>> ask_store(std::string sid, std::string user_id);
   RevocationIndex::Added learn(const Ending& ending, WallTime ended_at);
   void tell(const Ending& ending);
 

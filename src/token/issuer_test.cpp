@@ -37,6 +37,33 @@ TEST_P(IssuerTest, WhatItMintsItsVerifierTakes) {
   EXPECT_EQ(*read, claims());
 }
 
+TEST_P(IssuerTest, ASubscriptionTokenSaysWhatItWasMadeFor) {
+  const auto ring = KeyRing::make({Key::generate(GetParam())});
+  const Verifier verifier(*ring, {"https://a.example", "app"});
+  SubscriptionToken said{.channel = "$a:1", .user = "u\"1é"};
+  said.client = "c1";
+  said.claims = {.info = R"({"a":[1]})", .data = "7"};
+  said.claims.overrides = {.presence = true, .force_recovery = false};
+  const auto token = Issuer(*ring).mint_subscription(said, verifier.policy(), 1'800'000'060);
+  ASSERT_TRUE(token) << token.error().detail;
+  const auto read = verifier.verify_subscription(*token, kNow);
+  ASSERT_TRUE(read) << read.error().detail;
+  EXPECT_EQ(read->channel, said.channel);
+  EXPECT_EQ(read->user, said.user);
+  EXPECT_EQ(read->client, said.client);
+  EXPECT_EQ(read->expires, 1'800'000'060);
+  EXPECT_EQ(read->claims.info, said.claims.info);
+  EXPECT_EQ(read->claims.data, said.claims.data);
+  EXPECT_EQ(read->claims.overrides.presence, true);
+  EXPECT_EQ(read->claims.overrides.force_recovery, false);
+  EXPECT_EQ(read->claims.overrides.join_leave, std::nullopt);
+  said.expires = 0;
+  const auto forever = Issuer(*ring).mint_subscription(said, verifier.policy(), 1'800'000'060);
+  EXPECT_EQ(verifier.verify_subscription(*forever, kNow)->expires, std::nullopt);
+  // It is for one channel, not for connecting.
+  EXPECT_EQ(verifier.verify(*token, kNow).error().code, Errc::token_type);
+}
+
 INSTANTIATE_TEST_SUITE_P(Algorithms, IssuerTest, testing::ValuesIn(kAlgorithms),
                          [](const auto& p) { return std::string(name(p.param)); });
 

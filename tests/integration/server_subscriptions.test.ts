@@ -9,6 +9,7 @@ import { Suite } from '../harness/scope.ts'
 import { startServer, type Server } from '../harness/server.ts'
 import { nowSeconds } from '../harness/token.ts'
 import { until } from '../harness/until.ts'
+import { signIn } from '../harness/wallet.ts'
 
 const kSecret = 'the secret of an application with its own login!'
 const kHistory = { history_size: 100, history_ttl: '5m' }
@@ -226,7 +227,28 @@ describe('by the server API', () => {
     assert.equal((await socket.message()).push.disconnect.code, 3005)
   })
 
+  test('subscription_token lets its user subscribe, and nobody else, wherever the session is from', async (t) => {
+    const ann = await (await client(t)).connect()
+    const session = await signIn(server)
+    const own = new Client(t, server.websocket, { token: session.token })
+    await own.connect()
+    for (const [member, user] of [[ann, ann.user], [own, session.user.id]] as const) {
+      const channel = `$room:${user}`
+      const made = (await api(server, 'subscription_token', { user, channel, info: { seat: 1 }, ttl: 60 })).body.result
+      assert.ok(made.expires_at > nowSeconds() + 50 && made.expires_at <= nowSeconds() + 60)
+      await member.subscription(channel, { token: made.token }).on()
+      assert.deepEqual(await presence(channel), [{ user, client: member.id, chan_info: { seat: 1 } }])
+    }
+    const bob = await (await client(t)).connect()
+    const { token: stolen } = (await api(server, 'subscription_token', { user: ann.user, channel: '$room:hers' })).body.result
+    bob.subscription('$room:hers', { token: stolen }).subscription.subscribe()
+    assert.equal((await bob.end()).code, 3500)
+  })
+
   const wrong: [string, string, object, number][] = [
+    ['subscription_token', 'a life beyond a year', { user: 'ann', channel: '$news:1', ttl: 40_000_000 }, 107],
+    ['subscription_token', 'a personal channel', { user: 'ann', channel: '#bob' }, 103],
+    ['subscription_token', 'an unknown namespace', { user: 'ann', channel: '$nowhere:1' }, 102],
     ['subscribe', 'somebody’s personal channel', { user: 'ann', channel: '#bob' }, 103],
     ['unsubscribe', 'a personal channel', { user: 'ann', channel: '#ann' }, 103],
     ['subscribe', 'an unknown namespace', { user: 'ann', channel: 'nowhere:1' }, 102],
