@@ -47,6 +47,10 @@ class LoopFloor {
   /// "echo": answers every frame with two, of so many bytes each; "greet": the same behind an upgrade.
   LoopFloor(const std::string& mode, std::size_t first_bytes, std::size_t second_bytes)
       : LoopFloor(std::vector<std::string>{mode, std::to_string(first_bytes), std::to_string(second_bytes)}) {}
+  /// "greet" that verifies a signature for each frame.
+  static LoopFloor greeting_signed(std::size_t first_bytes, std::size_t second_bytes) {
+    return LoopFloor({"greet", std::to_string(first_bytes), std::to_string(second_bytes), "signed"});
+  }
 
   std::uint16_t port() const { return port_; }
   Process& process() { return process_; }

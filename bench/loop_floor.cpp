@@ -3,6 +3,7 @@
 //   bench_loop_floor upgrade            prints its port; answers a request's head with 101 and Sec-WebSocket-Accept
 //   bench_loop_floor echo BYTES BYTES   prints its port; for every masked frame two frames of so many bytes
 //   bench_loop_floor greet BYTES BYTES  both: the upgrade of a connection, then its frames
+//   bench_loop_floor greet BYTES BYTES signed   and the verification of an Ed25519 signature for each frame it gets
 //
 // As a careful server does: up to 64 accepts a turn, TCP_NODELAY, one read of up to 64 KB a ready socket, one send for
 // what it caused, a socket closed when its peer has gone. No time-outs, no bounds, no checks.
@@ -11,6 +12,7 @@
 #include <netinet/tcp.h>
 #include <openssl/evp.h>
 #include <openssl/sha.h>
+#include <sodium.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -77,9 +79,30 @@ std::string upgraded(std::string_view head) {
   return reply + "\r\n\r\n";
 }
 
+/// A signature over as many bytes as an access token has.
+class Signed {
+ public:
+  Signed() {
+    unsigned char secret[crypto_sign_SECRETKEYBYTES];
+    crypto_sign_keypair(key_, secret);
+    crypto_sign_detached(signature_, nullptr, message(), message_.size(), secret);
+  }
+  void verify() const {
+    check(crypto_sign_verify_detached(signature_, message(), message_.size(), key_) == 0, "the signature");
+  }
+
+ private:
+  const unsigned char* message() const { return reinterpret_cast<const unsigned char*>(message_.data()); }
+
+  const std::string message_ = std::string(400, 'x');
+  unsigned char key_[crypto_sign_PUBLICKEYBYTES];
+  unsigned char signature_[crypto_sign_BYTES];
+};
+
 class Server {
  public:
-  Server(bool upgrades, std::string echo) : upgrades_(upgrades), echo_(std::move(echo)) {
+  Server(bool upgrades, std::string echo, bool verifies)
+      : upgrades_(upgrades), verifies_(verifies), echo_(std::move(echo)) {
     epoll_ = epoll_create1(EPOLL_CLOEXEC);
     listener_ = listen_here();
     add(listener_);
@@ -141,11 +164,14 @@ class Server {
     }
     char* payload = frame + head + 4;
     for (std::size_t i = 0; i < length; ++i) payload[i] = static_cast<char>(payload[i] ^ frame[head + (i & 3)]);
+    if (verifies_) signed_.verify();
     out += echo_;
     return head + 4 + length;
   }
 
   const bool upgrades_;
+  const bool verifies_;
+  const Signed signed_;
   const std::string echo_;
   int epoll_ = -1;
   int listener_ = -1;
@@ -159,11 +185,13 @@ int main(int argc, char** argv) {
   const rlimit files{.rlim_cur = 20000, .rlim_max = 20000};
   setrlimit(RLIMIT_NOFILE, &files);
   const std::string_view mode = argc > 1 ? argv[1] : "";
-  if (mode == "upgrade" && argc == 2) Server(true, {}).run();
-  if ((mode == "echo" || mode == "greet") && argc == 4) {
+  check(sodium_init() >= 0, "libsodium");
+  if (mode == "upgrade" && argc == 2) Server(true, {}, false).run();
+  const bool verifies = argc == 5 && std::string_view(argv[4]) == "signed";
+  if ((mode == "echo" || mode == "greet") && (argc == 4 || verifies)) {
     const auto frame = [&](int i) { return frame_of(std::strtoul(argv[i], nullptr, 10)); };
-    Server(mode == "greet", frame(2) + frame(3)).run();
+    Server(mode == "greet", frame(2) + frame(3), verifies).run();
   }
-  std::fprintf(stderr, "bench_loop_floor upgrade | echo BYTES BYTES | greet BYTES BYTES\n");
+  std::fprintf(stderr, "bench_loop_floor upgrade | echo BYTES BYTES | greet BYTES BYTES [signed]\n");
   return 2;
 }
