@@ -243,7 +243,7 @@ struct LimitsConfig {
   std::uint32_t address_unauthenticated_shard = 1024;
   std::uint32_t rate_strict = 20;  // a minute and address; 0: off
   std::uint32_t rate_liberal = 300;
-  std::uint32_t rate_connect = 120;
+  std::uint32_t rate_connect = 6000;  // an address may be a whole town behind a carrier
   std::uint32_t rate_api = 0;
   std::uint64_t log_bytes_channel = 8 * 1048576;
   std::uint64_t log_bytes_shard = 64 * 1048576;
