@@ -126,15 +126,14 @@ std::uint32_t Connection::ttl_seconds() const {
 
 /// Whether the token names the channels that the connection has from its token.
 bool Connection::same_channels(const token::ConnectionClaims& claims) const {
-  std::size_t had = 0;
-  for (const auto& seat : seats_ == nullptr ? std::vector<Seat>{} : seats_->all)
-    had += seat.origin == Origin::token ? 1U : 0U;
-  std::size_t named = 0;
+  const auto of_token = [](const Seat& seat) { return seat.origin == Origin::token; };
+  const auto had = seats_ == nullptr ? 0 : std::ranges::count_if(seats_->all, of_token);
+  std::ptrdiff_t named = 0;
   for (const auto& sub : claims.subscriptions) {
     if (is_personal(sub.channel)) continue;
     ++named;
     const Seat* seat = seats_ == nullptr ? nullptr : seats_->find(sub.channel);
-    if (seat == nullptr || seat->origin != Origin::token) return false;
+    if (seat == nullptr || !of_token(*seat)) return false;
   }
   return had == named;
 }
@@ -150,18 +149,12 @@ void Connection::on_refresh(const protocol::Command& command) {
   if (caller->user_id != user_->id) return refuse_token(command.id, fail(Errc::token_foreign));
   auto claims = token::read_connection_claims(caller->claims.extra_json);
   if (!claims) return refuse_token(command.id, claims.error());
-  const bool expires = !services.config.realtime.insecure;
-  const std::int64_t now = unix_seconds(services.clock.wall());
-  if (const auto at = claims->expire_at.value_or(0); expires && at != 0 && at <= now) {
-    return reply_error(command.id, Errc::expired);
-  }
+  if (auto taken = take_expiry(*caller, *claims); !taken) return reply_error(command.id, taken.error().code);
   // A client with other channels in its token has them by connecting anew.
   if (!same_channels(*claims)) return close(Errc::insufficient_state);
   // Another session of the same user: the connection now lives and dies with that one.
   sid_ = CompactText(caller->sid);
   if (seats_ != nullptr || !claims->info.empty()) seats().conn_info = std::move(claims->info);
-  if (expires) expires_at_ = expiry_of(*caller, *claims);
-  if (expires_at_ != 0) expires_at_ = std::max(expires_at_, static_cast<std::uint32_t>(now));
   services.sessions.seen(*caller);
   protocol::RefreshResult result{.version = services.version, .expires = expires_at_ != 0};
   const auto client = client_id();

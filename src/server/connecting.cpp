@@ -74,10 +74,17 @@ void Connection::judge(Result<session::Caller> caller, std::uint32_t id) {
   if (waited && phase_ == Phase::unconnected && !waiting()) release();
 }
 
-std::uint32_t Connection::expiry_of(const session::Caller& caller, const token::ConnectionClaims& claims) {
-  constexpr std::int64_t kNever = 0;
-  if (claims.expire_at == kNever) return 0;
-  return static_cast<std::uint32_t>(std::min<std::int64_t>(claims.expire_at.value_or(caller.claims.exp), 0xffffffff));
+/// The connection's end becomes that of its token, or the one that the token names. Error: expired.
+Result<void> Connection::take_expiry(const session::Caller& caller, const token::ConnectionClaims& claims) {
+  const std::int64_t now = unix_seconds(worker_.services().clock.wall());
+  if (!worker_.services().config.realtime.insecure) {
+    const std::int64_t at = claims.expire_at.value_or(caller.claims.exp);  // 0: never
+    if (claims.expire_at && at != 0 && at <= now) return Errc::expired;
+    expires_at_ = static_cast<std::uint32_t>(std::min<std::int64_t>(at, 0xffffffff));
+  }
+  // Another issuer's token may be taken a little after its end: the client has the grace to bring the next one.
+  if (expires_at_ != 0) expires_at_ = std::max(expires_at_, static_cast<std::uint32_t>(now));
+  return {};
 }
 
 // A verified caller, or the nobody of insecure mode: filed under its user first, so that an ending finds it from here
@@ -86,18 +93,9 @@ void Connection::accept(session::Caller caller, std::uint32_t id) {
   auto& services = worker_.services();
   auto claims = token::read_connection_claims(caller.claims.extra_json);
   if (!claims) return refuse_token(id, claims.error());
-  const bool expires = !services.config.realtime.insecure;
-  const std::int64_t now = unix_seconds(services.clock.wall());
-  if (const auto at = claims->expire_at.value_or(0); expires && at != 0 && at <= now) {
-    return reply_error(id, Errc::expired);
-  }
+  if (auto taken = take_expiry(caller, *claims); !taken) return reply_error(id, taken.error().code);
   file_under(caller.user_id, caller.sid);
-  if (!caller.sid.empty()) {
-    // Another issuer's token may be taken a little after its end: the client has the grace to bring the next one.
-    if (expires) expires_at_ = expiry_of(caller, *claims);
-    if (expires_at_ != 0) expires_at_ = std::max(expires_at_, static_cast<std::uint32_t>(now));
-    services.sessions.seen(caller);
-  }
+  if (!caller.sid.empty()) services.sessions.seen(caller);
   if (limits().user_connections != 0 && !anonymous()) {
     counted_ = services.user_counts.enter(user_->id, limits().user_connections);
     if (!counted_) return close(Errc::connection_limit);

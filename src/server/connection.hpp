@@ -210,7 +210,7 @@ class Connection final : public hub::Client, public net::Ready, public net::Time
   void accept(session::Caller caller, std::uint32_t id);
   void file_under(std::string_view user_id, std::string sid);
   void unfile();
-  static std::uint32_t expiry_of(const session::Caller& caller, const token::ConnectionClaims& claims);
+  Result<void> take_expiry(const session::Caller& caller, const token::ConnectionClaims& claims);
   Result<void> list_channels(std::vector<token::ServerSubscription> named);
   void join_channels();
   void joined(std::size_t index, Result<hub::Subscribed> done);
