@@ -237,6 +237,8 @@ describe('by the server API', () => {
       const made = (await api(server, 'subscription_token', { user, channel, info: { seat: 1 }, ttl: 60 })).body.result
       assert.ok(made.expires_at > nowSeconds() + 50 && made.expires_at <= nowSeconds() + 60)
       await member.subscription(channel, { token: made.token }).on()
+      // It is entered at the channel's home, which may be another shard, behind the reply.
+      await until('its presence', async () => (await presence(channel)).length > 0)
       assert.deepEqual(await presence(channel), [{ user, client: member.id, chan_info: { seat: 1 } }])
     }
     const bob = await (await client(t)).connect()
