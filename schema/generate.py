@@ -159,7 +159,7 @@ def main():
                 path.write_text(text)
             path.touch()
     elif sys.argv[1:2] == ["kept"]:
-        kept = {ROOT / "web/src/codes.ts": typescript(codes), ROOT / "docs/codes.md": codes_markdown(codes),
+        kept = {ROOT / "sdk/gatecast/src/codes.ts": typescript(codes), ROOT / "docs/codes.md": codes_markdown(codes),
                 ROOT / "docs/routes.md": routes_markdown(routes)}
         stale = [path for path, text in kept.items() if not path.exists() or path.read_text() != text]
         if "--check" in sys.argv:

@@ -41,14 +41,27 @@ struct HttpConfig {
   TlsFiles tls{};
 };
 
+/// Who may use the console and the operators' routes.
+struct Operator {
+  std::string name{};
+  std::string sha256{};       // hex as written: SHA-256 of the token
+  std::string role = "view";  // view | act
+  std::string digest{};       // 32 bytes
+  std::string fingerprint{};  // as ApiKey has it
+
+  bool may_act() const { return role == "act"; }
+};
+
 struct OpsConfig {
   std::string address = "127.0.0.1:9090";
   TlsFiles tls{};
+  std::vector<Operator> operators{};
 };
 
 /// What a key of the server API may do.
 inline constexpr std::string_view kApiScopes[] = {"publish", "presence", "history", "connections", "users", "sessions",
-                                                  "mint",    "events",   "doctor",  "audit",       "all"};
+                                                  "mint",    "events",   "doctor",  "audit",       "grants", "notify",
+                                                  "all"};
 
 struct ApiKey {
   std::string name{};
@@ -223,6 +236,7 @@ struct NamespaceConfig {
   bool allow_tags_filter = false;
   Strings allowed_delta_types{};  // "fossil"
   bool delta_publish = false;
+  std::string grant{};  // resource that opens a channel: "post:{1}"; empty: no grant is asked for
 };
 
 struct LimitsConfig {
@@ -258,6 +272,9 @@ struct LimitsConfig {
   std::uint32_t idempotency_keys = 100000;
   std::uint64_t idempotency_bytes = 64 * 1048576;
   std::uint64_t closed_bytes_shard = 1048576;
+  std::uint32_t grants_user = 10'000;
+  std::uint32_t notifications_user = 1000;
+  std::uint32_t log_burst = 100;  // lines a second of one event; 0: no limit
 };
 
 struct WebhookConfig {
@@ -271,11 +288,17 @@ struct AuditConfig {
   Millis retention = std::chrono::hours{24 * 90};
 };
 
+struct NotificationsConfig {
+  Millis retention = std::chrono::hours{24 * 90};
+};
+
 struct LogConfig {
   std::string dir = "logs";     // resolved; relative ones lie in data.dir; "": no files
   std::string format = "json";  // json | text
   std::uint32_t retention_days = 14;
   std::string level = "info";  // debug | info | warn | error
+  std::uint64_t file_bytes = 256 * 1048576;
+  Millis summary = std::chrono::minutes{1};  // 0: none
 };
 
 struct PagesConfig {
@@ -286,7 +309,8 @@ struct PagesConfig {
 struct CompatConfig {
   bool read_app_env = false;
   std::string env_file{};       // as written; empty: only the environment
-  bool access_refresh = false;  // POST /refresh also takes a valid access token
+  bool access_refresh = false;   // POST /refresh also takes a valid access token
+  bool unsigned_wallet = false;  // a wallet's address alone names the caller of the notifications
 };
 
 struct Config {
@@ -305,6 +329,7 @@ struct Config {
   LimitsConfig limits{};
   std::vector<WebhookConfig> webhooks{};
   AuditConfig audit{};
+  NotificationsConfig notifications{};
   LogConfig log{};
   PagesConfig pages{};
   CompatConfig compat{};

@@ -52,6 +52,7 @@ std::string name_of(const ArrayRow& array, Config& config, std::size_t i) {
 
 std::string fingerprint_of(const ArrayRow& array, const Config& config, std::size_t i) {
   if (array.path == "api.key") return config.api_keys[i].fingerprint;
+  if (array.path == "ops.operator") return config.ops.operators[i].fingerprint;
   if (array.path == "session.key") return config.session.keys[i].fingerprint;
   return {};
 }

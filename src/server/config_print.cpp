@@ -106,6 +106,7 @@ std::string fingerprint_of(const Config& c, std::string_view array, std::size_t 
   if (array == "token.key") return c.token.keys[i].fingerprint;
   if (array == "session.key") return c.session.keys[i].fingerprint;
   if (array == "api.key") return c.api_keys[i].fingerprint;
+  if (array == "ops.operator") return c.ops.operators[i].fingerprint;
   return "";
 }
 

@@ -219,6 +219,12 @@ void check_session_keys(Loaded& loaded, const LoadOptions& options, SecretCheck&
   }
 }
 
+/// "ab12:cd34:ef56:7890" of a digest of 32 bytes.
+std::string short_fingerprint(std::string_view digest) {
+  const std::string hex = hex_encode(digest.substr(0, 8));
+  return fmt::format("{}:{}:{}:{}", hex.substr(0, 4), hex.substr(4, 4), hex.substr(8, 4), hex.substr(12, 4));
+}
+
 void check_api_keys(Loaded& loaded, SecretCheck& check) {
   Config& c = loaded.config;
   for (std::size_t i = 0; i < c.api_keys.size(); ++i) {
@@ -242,9 +248,7 @@ void check_api_keys(Loaded& loaded, SecretCheck& check) {
       if (!check.check(path + ".secret", key.secret, "text", decoded)) continue;
       key.digest = crypto::sha256(decoded.expose());
     }
-    std::string hex = hex_encode(key.digest);
-    key.fingerprint =
-        fmt::format("{}:{}:{}:{}", hex.substr(0, 4), hex.substr(4, 4), hex.substr(8, 4), hex.substr(12, 4));
+    key.fingerprint = short_fingerprint(key.digest);
     if (key.scopes.empty() && check.report().given(path + ".scopes")) {
       check.report().error(path + ".scopes", "is empty: the key could do nothing",
                            "Name what it may do: scopes = [\"publish\"].");
@@ -258,6 +262,36 @@ void check_api_keys(Loaded& loaded, SecretCheck& check) {
       if (c.api_keys[j].digest == key.digest) {
         check.report().error(path + ".sha256", fmt::format("is the same key as api.key[{}]", j),
                              "Make a key for each.");
+      }
+    }
+  }
+}
+
+void check_operators(Loaded& loaded, SecretCheck& check) {
+  auto& operators = loaded.config.ops.operators;
+  for (std::size_t i = 0; i < operators.size(); ++i) {
+    Operator& one = operators[i];
+    const std::string path = fmt::format("ops.operator[{}]", i);
+    auto digest = hex_decode(one.sha256);
+    if (!digest || digest->size() != 32) {
+      check.report().error(path + ".sha256", "is not the 64 hex digits of a SHA-256",
+                           "gatecast operator new NAME makes a token and prints the lines for this file.");
+      continue;
+    }
+    one.digest = std::move(*digest);
+    one.fingerprint = short_fingerprint(one.digest);
+    for (std::size_t j = 0; j < i; ++j) {
+      if (operators[j].name == one.name)
+        check.report().error(path + ".name", "is there twice", "Name each operator differently.");
+      if (operators[j].digest == one.digest) {
+        check.report().error(path + ".sha256", fmt::format("is the same token as ops.operator[{}]", j),
+                             "Make a token for each.");
+      }
+    }
+    for (const ApiKey& key : loaded.config.api_keys) {
+      if (key.digest == one.digest) {
+        check.report().error(path + ".sha256", fmt::format("is the same secret as api.key {}", key.name),
+                             "An application's key is not an operator's token: make another.");
       }
     }
   }
@@ -357,6 +391,16 @@ void make_dev_keys(Loaded& loaded, const LoadOptions& options) {
     if (secret) c.api_keys.push_back({.name = "dev", .secret = std::move(*secret), .scopes = {"all"}});
     loaded.origins["api.key"] = "--dev";
   }
+  std::string operator_path = file("dev-operator.key");
+  if (c.ops.operators.empty() && !loaded.origins.contains("ops.operator") &&
+      dev_file(loaded, options, operator_path, "ops.operator", [&] { return write_random(operator_path); })) {
+    auto secret = read_secret_file(operator_path);
+    if (secret) {
+      c.ops.operators.push_back(
+          {.name = "dev", .sha256 = hex_encode(crypto::sha256(secret->expose())), .role = "act"});
+    }
+    loaded.origins["ops.operator"] = "--dev";
+  }
 }
 
 void check_secrets(Loaded& loaded, const LoadOptions& options) {
@@ -367,6 +411,7 @@ void check_secrets(Loaded& loaded, const LoadOptions& options) {
   if (!(later && c.token.keys.empty())) check_token_keys(loaded, options, check);
   if (!(later && c.session.keys.empty())) check_session_keys(loaded, options, check);
   check_api_keys(loaded, check);
+  check_operators(loaded, check);
 }
 
 }  // namespace gatecast::server

@@ -36,6 +36,11 @@ constexpr Row kRows[] = {
     {"ops.tls.cert", AT(ops.tls.cert), "As http.tls.cert, for this port."},
     {"ops.tls.key", AT(ops.tls.key), "File with its private key (PEM)."},
 
+    {"ops.operator.name", AT(ops.operators[i].name), "Who it is; appears in the audit log.", "", 0, 64, true},
+    {"ops.operator.sha256", AT(ops.operators[i].sha256),
+     "SHA-256 of the operator's token in hex, as `gatecast operator new` prints it.", "", 0, kMaxCount, true},
+    {"ops.operator.role", AT(ops.operators[i].role), "What the operator may do: look, or also disconnect and end.",
+     "view|act"},
     {"api.body_bytes", AT(api.body_bytes), "Largest body of a request on the operators' port.", "", 64 * kKiB,
      64 * kMiB},
     {"api.key.name", AT(api_keys[i].name), "Who uses the key; appears in the log.", "", 0, 64, true},
@@ -43,7 +48,7 @@ constexpr Row kRows[] = {
     {"api.key.secret", AT(api_keys[i].secret), "The key itself, instead of its sha256."},
     {"api.key.use_until", AT(api_keys[i].use_until), "From this moment the key is refused: 2027-01-31T00:00:00Z."},
     {"api.key.scopes", AT(api_keys[i].scopes), "What the key may do.",
-     "publish|presence|history|connections|users|sessions|mint|events|doctor|audit|all", 0, kMaxCount, true},
+     "publish|presence|history|connections|users|sessions|mint|events|doctor|audit|grants|notify|all", 0, kMaxCount, true},
 
     {"data.dir", AT(data.dir), "Folder of the database, the lock and the logs."},
     {"store.url", AT(store.url), "The database; a relative path lies in data.dir."},
@@ -204,6 +209,10 @@ constexpr Row kRows[] = {
     {"namespace.delta_publish", AT(namespaces[i].delta_publish),
      "Every publication may be sent as its difference, also where it was not published so."},
 
+    {"namespace.grant", AT(namespaces[i].grant),
+     "Resource whose holders may subscribe: \"post:{1}\" opens post:42 of this namespace to holders of post:42; {1} is "
+     "the first part of the name after the namespace, parts divided by ':'."},
+
     {"limits.message_bytes", AT(limits.message_bytes), "Largest message of a client.", "", kKiB, 16 * kMiB},
     {"limits.queue_bytes", AT(limits.queue_bytes), "Unsent bytes at which a connection is closed as slow.", "",
      16 * kKiB, 1024 * kMiB},
@@ -263,6 +272,12 @@ constexpr Row kRows[] = {
     {"limits.closed_bytes_shard", AT(limits.closed_bytes_shard),
      "Bytes a shard keeps about connections that closed, for `connections {closed}`; 0 for none.", "", 0, 256 * kMiB},
 
+    {"limits.grants_user", AT(limits.grants_user), "Grants of one user.", "", 1, 1'000'000},
+    {"limits.notifications_user", AT(limits.notifications_user),
+     "Notifications kept of one user; the oldest goes for a new one.", "", 1, 100'000},
+    {"limits.log_burst", AT(limits.log_burst),
+     "Log lines a second of one event; more are counted and told of in one line; 0: no limit.", "", 0, kMaxCount},
+
     {"webhook.name", AT(webhooks[i].name), "Under which its place in the events is kept.", "", 0, 64, true},
     {"webhook.url", AT(webhooks[i].url), "Where events are posted; http:// only on this machine.", "", 0, 2048, true},
     {"webhook.secret", AT(webhooks[i].secret), "Signs what is posted, at least 32 bytes."},
@@ -273,10 +288,16 @@ constexpr Row kRows[] = {
     {"audit.retention", AT(audit.retention),
      "How long the audit log, and with it what webhooks may catch up on, is kept.", "", kDay, 3650 * kDay},
 
+    {"notifications.retention", AT(notifications.retention), "How long a notification is kept.", "", kMinute,
+     3650 * kDay},
+
     {"log.dir", AT(log.dir), "Folder of the daily files; a relative path lies in data.dir; \"\": no files."},
     {"log.format", AT(log.format), "Form of the files.", "json|text"},
     {"log.retention_days", AT(log.retention_days), "Days a file is kept.", "", 1, 3650},
     {"log.level", AT(log.level), "Least level that is written.", "debug|info|warn|error"},
+    {"log.file_bytes", AT(log.file_bytes), "Size at which a day's file is continued in another.", "", 64 * kKiB,
+     64 * 1024 * kMiB},
+    {"log.summary", AT(log.summary), "Every so long a line says what went on; 0: none.", "", 0, kDay},
 
     {"pages.enabled", AT(pages.enabled), "Pages to try the server with: /demo."},
 
@@ -286,11 +307,15 @@ constexpr Row kRows[] = {
     {"compat.env_file", AT(compat.env_file), "Its .env file, for those that the environment has not."},
     {"compat.access_refresh", AT(compat.access_refresh),
      "POST /api/v2/auth/refresh also takes a valid access token, and gives the next one."},
+    {"compat.unsigned_wallet", AT(compat.unsigned_wallet),
+     "A wallet's address in x-user-wallet or ?wallet= names the caller of /api/user/notifications. It proves nothing."},
 };
 
 #undef AT
 
 constexpr ArrayRow kArrays[] = {
+    {"ops.operator", [](Config& c, std::size_t n) { c.ops.operators.resize(n); },
+     [](const Config& c) { return c.ops.operators.size(); }, "Who may use the console, one table each."},
     {"api.key", [](Config& c, std::size_t n) { c.api_keys.resize(n); },
      [](const Config& c) { return c.api_keys.size(); }, "Keys of the server API, one table each."},
     {"token.key", [](Config& c, std::size_t n) { c.token.keys.resize(n); },
@@ -332,6 +357,7 @@ constexpr SectionRow kSections[] = {
     {"realtime", "Client connections."},
     {"limits", "Every bound of the server."},
     {"audit", "Audit log."},
+    {"notifications", "Notifications of users."},
     {"log", "Log."},
     {"pages", "Built-in pages."},
     {"compat", "For existing deployments."},

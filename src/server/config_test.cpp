@@ -179,7 +179,7 @@ TEST(Config, BadFilesAndTheirExactFindings) {
       {"[[api.key]]\nname = \"web\"\nscopes = [\"root\"]\nsecret = \"an-api-key-of-the-web-application-0001\"\n",
        "error    gatecast.toml:3:1: api.key[0].scopes: must be one of publish, presence, history, connections, users, "
        "sessions, "
-       "mint, events, doctor, audit, all, is \"root\"\n"
+       "mint, events, doctor, audit, grants, notify, all, is \"root\"\n"
        "         What the key may do.\n"},
       {"[ops]\naddress = \"0.0.0.0:9090\"\n",
        "warning  gatecast.toml:2:1: ops.address: the operators' port is open to the network, and /metrics and /stats "

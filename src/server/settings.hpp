@@ -17,6 +17,7 @@ namespace gatecast::server {
 struct Settings {
   std::vector<ApiKey> api_keys;
   std::vector<NamespaceConfig> namespaces;
+  std::vector<Operator> operators;
   token::KeyRing ring;
   token::DoctorInput doctor{};  // its ring is the one above
   std::string jwks{};

@@ -1,6 +1,6 @@
 // HTTP calls as a client makes them; refusals are compared with the registry of codes.
 import assert from 'node:assert/strict'
-import { codes, type Code } from '../../web/src/codes.ts'
+import { codes, type Code } from '../../sdk/gatecast/src/codes.ts'
 import { assertNoSecrets, remember, rememberMembers } from './secrets.ts'
 import type { Server } from './server.ts'
 

@@ -5,7 +5,7 @@ import { assertRefused, call, get, post } from '../harness/api.ts'
 import { RawSocket, type RawReply } from '../harness/raw.ts'
 import { Suite } from '../harness/scope.ts'
 import { startServer, type Server } from '../harness/server.ts'
-import { codes, type Code } from '../../web/src/codes.ts'
+import { codes, type Code } from '../../sdk/gatecast/src/codes.ts'
 
 const kAllowed = 'https://app.example'
 const kBodyBytes = 4096

@@ -9,7 +9,7 @@ import { startServer, type Server } from '../harness/server.ts'
 import { claimsOf, nowSeconds, resigned } from '../harness/token.ts'
 import type { Table } from '../harness/toml.ts'
 import { challenge, ledgerEnvelope, messageText, signIn, trySignIn, Wallet, type Fields } from '../harness/wallet.ts'
-import type { Code } from '../../web/src/codes.ts'
+import type { Code } from '../../sdk/gatecast/src/codes.ts'
 
 const kMinute = 60_000
 const at = (offsetMs: number) => new Date(Date.now() + offsetMs).toISOString()

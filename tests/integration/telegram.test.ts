@@ -8,7 +8,7 @@ import { bot, initData, person, telegramConfig, telegramSignIn, widget } from '.
 import { claimsOf } from '../harness/token.ts'
 import { until } from '../harness/until.ts'
 import { signIn } from '../harness/wallet.ts'
-import type { Code } from '../../web/src/codes.ts'
+import type { Code } from '../../sdk/gatecast/src/codes.ts'
 
 const [first, second, foreign] = [bot(7_000_000_001), bot(7_000_000_002), bot(7_000_000_003)]
 const kMinute = 60_000

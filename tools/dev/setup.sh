@@ -85,7 +85,10 @@ setup() {
   debian_packages "$@"
   case " $* " in *" web "*) node_packages ;; esac
   # The clients that tests use come by the same Node, so both sections are needed for them.
-  if [[ " $* " == *" test "* && " $* " == *" web "* ]]; then npm_packages tests; fi
+  if [[ " $* " == *" test "* && " $* " == *" web "* ]]; then
+    npm_packages sdk
+    npm_packages tests
+  fi
 }
 
 # Writes the lock files. npm leaves out where packages come from (.npmrc); addresses of sponsors go too, so that
@@ -93,7 +96,7 @@ setup() {
 cmd_lock() {
   setup web
   local folder
-  for folder in tools/node web tests bench/peers; do
+  for folder in tools/node web sdk tests bench/peers; do
     (cd "$folder" && npm install --package-lock-only --loglevel=error)
     node -e '
       const fs = require("fs"), lock = JSON.parse(fs.readFileSync(process.argv[1]))

@@ -56,14 +56,18 @@ one_check() {
   if "$@"; then note "$name" 1 0; printf 'ok  %s\n' "$name"; else note "$name" 0 1; printf 'FAILED  %s\n' "$name"; return 1; fi
 }
 
-locks_name_no_host() { ! grep -n '://' {tools/node,web,tests,bench/peers}/package-lock.json; }
+locks_name_no_host() { ! grep -n '://' {tools/node,web,sdk,tests,bench/peers}/package-lock.json; }
 types_of() { "$1/node_modules/.bin/tsc" --noEmit -p "$1"; }
+
+# Into sdk/*/dist, which tests and examples import.
+build_sdk() { sdk/node_modules/.bin/tsc -b sdk; }
 
 # What is quick and needs no build.
 quick_checks() {
   [ -n "$RESULTS" ] || { RESULTS=$ROOT/build/lint-results; mkdir -p "$RESULTS"; }
   local failed=0
   one_check "generated files are up to date" python3 schema/generate.py kept --check || failed=1
+  one_check "types of sdk" build_sdk || failed=1
   one_check "types of web" types_of web || failed=1
   one_check "types of tests" types_of tests || failed=1
   one_check "lock files name no host" locks_name_no_host || failed=1
@@ -83,6 +87,7 @@ cmd_test() {
   rm -rf "$RESULTS"
   mkdir -p "$RESULTS"
 
+  step sdk build_sdk || finish
   if [ "$what" = quick ] || [ "$what" = all ]; then step quick quick_checks || true; fi
   [ "$what" = quick ] && finish
   if ! step "build $tree" build_tree "$tree"; then

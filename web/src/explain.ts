@@ -1,5 +1,5 @@
 // The sentences behind codes: by the stable name (HTTP), by close code (connection), by reply number (command).
-import { codes, type CodeInfo } from './codes.ts'
+import { codes, type CodeInfo } from '../../sdk/gatecast/src/codes.ts'
 
 export interface Explanation {
   code: string

@@ -131,7 +131,43 @@ CREATE TABLE restores (
 ) STRICT;
 )sql";
 
-constexpr std::array<const char*, 3> kMigrations{kFirst, kRenewal, kAccounts};
+// Grants and notifications. A user's grants_version counts changes of what the user holds, so it lies in the user's row.
+// A grant's state is 0 before from_at, 1 while it holds, 2 when it is over; what has still to begin or end is in
+// grants_by_change alone. until_at is null for ever.
+constexpr const char* kGrants = R"sql(
+ALTER TABLE users ADD COLUMN grants_version INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE grants (
+  id         TEXT NOT NULL UNIQUE,
+  user_id    TEXT NOT NULL REFERENCES users (id),
+  resource   TEXT NOT NULL,
+  key        TEXT NOT NULL,
+  state      INTEGER NOT NULL,
+  from_at    INTEGER NOT NULL,
+  until_at   INTEGER,
+  meta       TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  change_at  INTEGER,
+  PRIMARY KEY (user_id, resource, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX grants_by_change ON grants (change_at) WHERE change_at IS NOT NULL;
+
+CREATE TABLE notifications (
+  seq        INTEGER PRIMARY KEY AUTOINCREMENT,
+  id         TEXT NOT NULL UNIQUE,
+  user_id    TEXT NOT NULL REFERENCES users (id),
+  key        TEXT NOT NULL,
+  kind       TEXT NOT NULL,
+  data       TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  read_at    INTEGER
+) STRICT;
+CREATE INDEX notifications_by_user ON notifications (user_id, seq);
+CREATE INDEX notifications_unread ON notifications (user_id) WHERE read_at IS NULL;
+CREATE UNIQUE INDEX notifications_by_key ON notifications (user_id, key) WHERE key <> '';
+CREATE INDEX notifications_by_time ON notifications (created_at);
+)sql";
+
+constexpr std::array<const char*, 4> kMigrations{kFirst, kRenewal, kAccounts, kGrants};
 
 Result<std::int64_t> number_of(Database& db, std::string_view sql) {
   Query query = db.select(sql);

@@ -1,0 +1,1 @@
+export { codes, type Code, type CodeInfo } from './codes.ts'
