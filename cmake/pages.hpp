@@ -11,6 +11,7 @@ struct Page {
   std::string_view content_type;  // with charset where it is text
   std::string_view etag;          // quoted, as the header carries it
   bool immutable;                 // the path names the content's hash: caches may keep it for ever
+  bool on_public, on_ops;         // a page is on one port; an asset on those of the pages that use it
   std::string_view body;
 };
 

@@ -12,8 +12,11 @@ configure_file(${CMAKE_SOURCE_DIR}/cmake/pages.hpp ${web_generated}/pages.hpp CO
 
 if(EXISTS ${web_node} AND EXISTS ${web_vite})
   file(GLOB_RECURSE web_sources CONFIGURE_DEPENDS ${web_dir}/src/*)
+  file(GLOB web_pages CONFIGURE_DEPENDS ${web_dir}/*.html ${web_dir}/test/*.html)
   set(web_dist ${CMAKE_BINARY_DIR}/web)
-  list(APPEND web_sources ${web_dir}/demo.html ${web_dir}/vite.config.ts ${web_dir}/package-lock.json)
+  # The registry's sentences.
+  list(APPEND web_sources ${CMAKE_SOURCE_DIR}/sdk/gatecast/src/codes.ts ${CMAKE_SOURCE_DIR}/sdk/gatecast/src/causes.ts)
+  list(APPEND web_sources ${web_pages} ${web_dir}/vite.config.ts ${web_dir}/package-lock.json)
   set(web_build COMMAND ${CMAKE_COMMAND} -E chdir ${web_dir}
                 ${web_node} ${web_vite} build --logLevel warn --outDir ${web_dist})
 elseif(EXISTS ${web_dir}/dist/demo.html)

@@ -45,7 +45,7 @@ def load_routes(codes):
     path = HERE / "routes.toml"
     routes = tomllib.loads(path.read_text())["route"] if path.exists() else []
     rates = {"none", "liberal", "strict", "connect", "api"}
-    callers = {"anyone", "session", "api key", "operator"}
+    callers = {"anyone", "session", "api key", "api key or operator"}
     for route in routes:
         where = f"schema/routes.toml: {route.get('method')} {route.get('path')}"
         if route["rate"] not in rates or route["caller"] not in callers or route["port"] not in {"public", "ops"}:
@@ -89,14 +89,14 @@ def cpp_codes(codes):
 
 def cpp_routes(routes):
     out = [f"// {NOTE.format('routes.toml')}", "#pragma once", "", "#include <array>", "#include <string_view>", "",
-           "namespace gatecast {", "", "enum class RateClass : unsigned char { none, liberal, strict, connect, api };",
-           "enum class Caller : unsigned char { anyone, session, api_key, operator_ };",
+           "namespace gatecast {", "", "enum class RateClass : unsigned char { none, liberal, strict, connect, api, operators };",
+           "enum class Caller : unsigned char { anyone, session, api_key, api_key_or_operator };",
            "enum class Port : unsigned char { public_, ops };", "", "/// One row of the route table.",
            "struct RouteSpec {", "  std::string_view name;", "  std::string_view method;", "  std::string_view path;",
            "  Port port;", "  RateClass rate;", "  Caller caller;", "  bool cors;", "};", "",
            f"inline constexpr std::array<RouteSpec, {len(routes)}> kRoutes{{{{"]
     for r in routes:
-        caller = r["caller"].replace(" ", "_").replace("operator", "operator_")
+        caller = r["caller"].replace(" ", "_")
         port = "public_" if r["port"] == "public" else "ops"
         out.append(f"    {{{quoted(r['name'])}, {quoted(r['method'])}, {quoted(r['path'])}, Port::{port}, "
                    f"RateClass::{r['rate']},\n     Caller::{caller}, {str(r['cors']).lower()}}},")
@@ -186,6 +186,7 @@ def main():
             path.touch()
     elif sys.argv[1:2] == ["kept"]:
         kept = {ROOT / "sdk/gatecast/src/codes.ts": typescript(codes),
+                ROOT / "sdk/server/src/codes.ts": typescript(codes),
                 ROOT / "sdk/gatecast/src/causes.ts": causes_typescript(codes), ROOT / "docs/codes.md": codes_markdown(codes),
                 ROOT / "docs/routes.md": routes_markdown(routes)}
         stale = [path for path, text in kept.items() if not path.exists() or path.read_text() != text]

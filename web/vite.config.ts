@@ -12,6 +12,14 @@ export default defineConfig({
     assetsDir: 'assets',
     assetsInlineLimit: 0,
     modulePreload: false,
-    rollupOptions: { input: { demo: 'demo.html' } },
+    rollupOptions: {
+      input: {
+        demo: 'demo.html',
+        console: 'console.html',
+        'jwt-debug': 'test/jwt-debug.html',
+        'jwt-websocket': 'test/jwt-websocket.html',
+        'jwt-refresh': 'test/jwt-refresh.html',
+      },
+    },
   },
 })

@@ -143,6 +143,37 @@ int do_keys_list(const server::LoadOptions& options, const Io& io) {
   return report(loaded, io.err) ? kFine : kFailed;
 }
 
+namespace {
+
+/// The name goes between quotes in a TOML file.
+bool is_plain_name(const std::string& name, const Io& io) {
+  const bool plain =
+      std::all_of(name.begin(), name.end(), [](char c) { return c >= ' ' && c < 0x7F && c != '"' && c != '\\'; });
+  if (!name.empty() && name.size() <= 64 && plain) return true;
+  io.err << "gatecast: a name has 1 to 64 characters of ASCII, without quotes\n";
+  return false;
+}
+
+}  // namespace
+
+int do_operator_new(const std::string& name, const std::string& role, const Io& io) {
+  if (!is_plain_name(name, io)) return kUsage;
+  if (role != "view" && role != "act") {
+    io.err << fmt::format("gatecast: no role {}; view or act\n", role);
+    return kUsage;
+  }
+  if (name.find_first_not_of("0123456789") == std::string::npos) {
+    io.err << "gatecast: a number is no operator's name: in the audit log it is a user of the machine\n";
+    return kUsage;
+  }
+  const std::string token = "go_" + base64url_encode(crypto::random_bytes(32));
+  io.out << fmt::format(
+      "{}\n\nThis is the token; it is shown only now. Type it into /console on the operators' port.\nPut this into the "
+      "configuration:\n\n[[ops.operator]]\nname = \"{}\"\nsha256 = \"{}\"\nrole = \"{}\"\n",
+      token, name, hex_encode(crypto::sha256(token)), role);
+  return kFine;
+}
+
 int do_apikey_new(const std::string& name, const std::vector<std::string>& scopes, const Io& io) {
   for (const std::string& scope : scopes) {
     if (std::ranges::find(server::kApiScopes, scope) == std::end(server::kApiScopes)) {
@@ -150,13 +181,7 @@ int do_apikey_new(const std::string& name, const std::vector<std::string>& scope
       return kUsage;
     }
   }
-  // The name goes between quotes in a TOML file.
-  bool plain =
-      std::all_of(name.begin(), name.end(), [](char c) { return c >= ' ' && c < 0x7F && c != '"' && c != '\\'; });
-  if (name.empty() || name.size() > 64 || !plain) {
-    io.err << "gatecast: a name has 1 to 64 characters of ASCII, without quotes\n";
-    return kUsage;
-  }
+  if (!is_plain_name(name, io)) return kUsage;
   std::string key = "gc_" + base64url_encode(crypto::random_bytes(32));
   io.out << fmt::format(
       "{}\n\nThis is the key; it is shown only now. Send it in X-API-Key.\nPut this into the configuration:\n\n"

@@ -28,6 +28,8 @@ int do_keys_retire(const server::LoadOptions& options, const std::string& kid, b
 /// The lines of `keys list` about token.key_dir and the whole ring.
 void list_managed_keys(const server::Config& config, const Io& io);
 int do_apikey_new(const std::string& name, const std::vector<std::string>& scopes, const Io& io);
+/// A token for the console; `role` is view or act.
+int do_operator_new(const std::string& name, const std::string& role, const Io& io);
 /// Verifies only where `verify`: the keys are then those of the configuration.
 int do_token_inspect(const std::string& token, bool verify, const server::LoadOptions& options, const Io& io);
 /// Everything that is wrong with a token, at once.

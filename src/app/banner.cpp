@@ -22,8 +22,7 @@ void print_banner(const server::Config& config, const server::Server& server) {
   const std::string_view s = config.http.tls.on() ? "s" : "";
   const std::string_view ops_s = config.ops.tls.on() ? "s" : "";
   text += fmt::format("  clients    http{}://{}   ws{}://{}/connection/websocket\n", s, at, s, at);
-  text +=
-      fmt::format("  operators  http{}://{}   /stats /metrics /healthz /readyz, server API under /api\n", ops_s, ops);
+  text += fmt::format("  operators  http{}://{}/console   /stats /metrics /healthz /readyz /api\n", ops_s, ops);
   text += fmt::format("  tokens     {}  key {}  iss {}  aud {}\n", token::name(key.algorithm()), key.fingerprint(),
                       config.token.issuer, config.token.audience);
   text += fmt::format("  store      {}\n", config.store.path);
@@ -32,7 +31,10 @@ void print_banner(const server::Config& config, const server::Server& server) {
   } else {
     text += fmt::format("  log        {}/ws-*.log\n", config.log.dir);
   }
-  if (config.dev) text += fmt::format("  API key    in {}/dev-api.key\n", config.data.dir);
+  if (config.dev) {
+    text +=
+        fmt::format("  keys       {0}/dev-operator.key for the console, dev-api.key for the API\n", config.data.dir);
+  }
   if (config.pages.enabled) {
     text += fmt::format("Next: open http{}://{}/demo and sign in.\n", s, at);
   } else {

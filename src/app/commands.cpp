@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "app/actions.hpp"
+#include "app/doctor.hpp"
 #include "app/operator_line.hpp"
 #include "server/config_table.hpp"
 
@@ -17,6 +18,7 @@ struct Arguments {
   std::string algorithm = "EdDSA";
   std::string file{};
   std::string name{};
+  std::string role = "view";
   bool now = false;
   std::vector<std::string> scopes{"publish"};
   std::string token{};
@@ -30,6 +32,29 @@ void take_config(CLI::App& command, Arguments& a) {
   command.add_option("--set", a.load.sets, "One key of the configuration; may be repeated")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
+}
+
+CLI::App* add_doctor(CLI::App& program, DoctorArguments& a) {
+  auto* doctor = program.add_subcommand("doctor", "What is wrong here, and the command or line that cures it");
+  doctor->add_option("--config", a.load.file, "Configuration file (TOML)")->type_name("FILE");
+  doctor->add_flag("--dev", a.load.dev, "The server runs with --dev");
+  doctor->add_option("--set", a.load.sets, "One key of the configuration; may be repeated")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
+  doctor->add_flag("--json", a.json, "The answer as JSON");
+  doctor->add_flag("--strict", a.strict, "Exit with 3 where there are warnings");
+  // An empty one is a variable of a script that was not set: nothing would be asked, and nothing found.
+  doctor->add_option("--url", a.url, "Go through the proxy that clients use, and name its faults")
+      ->type_name("URL")
+      ->check([](const std::string& url) {
+        // A password in it would be shown with what is said of the URL.
+        const bool plain = !url.empty() && !url.contains('@');
+        return std::string(plain ? "" : "a URL without a user name, such as https://app.example");
+      });
+  doctor->add_flag("--live", a.live, "A throw-away user signs in, connects, publishes, receives, ends");
+  auto* offline = doctor->add_flag("--offline", a.offline, "Ask no other server");
+  doctor->add_flag("--online", a.online, "Ask Telegram for the bots too")->excludes(offline);
+  return doctor;
 }
 
 CLI::App* find(CLI::App& program, const std::vector<std::string>& names) {
@@ -102,9 +127,18 @@ int run_checked(const std::vector<std::string>& arguments, const Io& io) {
   apikey_new
       ->add_option(
           "--scope", a.scopes,
-          "One of publish, presence, connections, users, sessions, mint, events, doctor, audit, all; may be repeated")
+          "One of publish, presence, history, connections, users, sessions, mint, events, doctor, audit, grants, "
+          "notify, all; may be repeated")
       ->type_name("SCOPE")
       ->allow_extra_args(false)
+      ->capture_default_str();
+
+  auto* people = program.add_subcommand("operator", "Make tokens for the operators' console");
+  people->require_subcommand(1);
+  auto* operator_new = people->add_subcommand("new", "Make a token; it is shown once");
+  operator_new->add_option("NAME", a.name, "Who will use it; appears in the audit log")->required()->type_name("");
+  operator_new->add_option("--role", a.role, "view: look; act: also disconnect, end, block")
+      ->type_name("ROLE")
       ->capture_default_str();
 
   auto* token = program.add_subcommand("token", "Look at access tokens, or mint one");
@@ -116,6 +150,9 @@ int run_checked(const std::vector<std::string>& arguments, const Io& io) {
   auto* doctor = token->add_subcommand("doctor", "Everything that is wrong with a token, and what to do");
   doctor->add_option("TOKEN", a.token, "The token, or - to read it from standard input")->required()->type_name("");
   take_config(*doctor, a);
+
+  DoctorArguments visit{.load = {.environment = io.environment}};
+  auto* visits = add_doctor(program, visit);
 
   auto* health = program.add_subcommand("healthcheck", "Ask a running server whether it is well");
   take_config(*health, a);
@@ -162,12 +199,14 @@ int run_checked(const std::vector<std::string>& arguments, const Io& io) {
   if (keys_activate->parsed()) return do_keys_activate(a.load, a.name, io);
   if (keys_retire->parsed()) return do_keys_retire(a.load, a.name, a.now, io);
   if (keys_list->parsed()) return do_keys_list(a.load, io);
+  if (operator_new->parsed()) return do_operator_new(a.name, a.role, io);
   if (apikey_new->parsed()) return do_apikey_new(a.name, a.scopes, io);
   if (inspect->parsed()) {
     bool verify = a.load.dev || !a.load.file.empty() || !a.load.sets.empty();
     return do_token_inspect(a.token, verify, a.load, io);
   }
   if (doctor->parsed()) return do_token_doctor(a.token, a.load, io);
+  if (visits->parsed()) return do_doctor(visit, io);
   if (health->parsed()) return do_healthcheck(a.address, a.load, io);
   if (defaults->parsed()) io.out << server::render_default();
   if (version->parsed()) io.out << "gatecast " << GATECAST_VERSION << "\n";

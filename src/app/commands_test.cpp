@@ -73,6 +73,8 @@ TEST_F(CommandsTest, HelpOfEveryCommandIsGolden) {
                                                                                        {"keys", "retire"},
                                                                                        {"apikey"},
                                                                                        {"apikey", "new"},
+                                                                                       {"operator"},
+                                                                                       {"operator", "new"},
                                                                                        {"token"},
                                                                                        {"token", "inspect"},
                                                                                        {"token", "doctor"},
@@ -114,10 +116,13 @@ TEST_F(CommandsTest, UsageErrors) {
       {{"apikey", "new"}, "gatecast: NAME is required\nTry: gatecast help\n"},
       {{"apikey", "new", "web", "--scope", "root"},
        "gatecast: no scope root; one of publish, presence, history, connections, users, sessions, mint, events, "
-       "doctor, audit, "
-       "all\n"},
+       "doctor, audit, grants, notify, all\n"},
       {{"session", "end"}, "gatecast: give a session's id, or --user USER for all sessions of a user\n"},
       {{"publish", "a", "hello"}, "gatecast: DATA must be JSON: a text needs its quotes, '\"hello\"'\n"},
+      {{"operator", "new", "ann", "--role", "root"}, "gatecast: no role root; view or act\n"},
+      {{"operator", "new", "1000"},
+       "gatecast: a number is no operator's name: in the audit log it is a user of the machine\n"},
+      {{"operator", "new", "a\"n"}, "gatecast: a name has 1 to 64 characters of ASCII, without quotes\n"},
       {{"apikey", "new", "we\"b"}, "gatecast: a name has 1 to 64 characters of ASCII, without quotes\n"},
       {{"keys", "new", "--algorithm", "PS256"},
        "gatecast: no algorithm PS256; one of EdDSA, ES256, RS256, HS256, HS384, HS512\n"},
@@ -195,6 +200,19 @@ TEST_F(CommandsTest, WhatApikeyNewPrintsIsAConfiguration) {
   EXPECT_EQ(loaded.config.api_keys[0].digest, crypto::sha256(key));
   EXPECT_EQ(loaded.config.api_keys[0].scopes, (server::Strings{"publish", "connections"}));
   EXPECT_EQ(run({"apikey", "new", "web"}).out.find(key), std::string::npos);
+}
+
+TEST_F(CommandsTest, WhatOperatorNewPrintsIsAConfiguration) {
+  Outcome made = run({"operator", "new", "ann", "--role", "act"});
+  ASSERT_EQ(made.code, kFine);
+  const std::string token = made.out.substr(0, made.out.find('\n'));
+  server::LoadOptions options;
+  options.text = made.out.substr(made.out.find("[[ops.operator]]"));
+  server::Loaded loaded = server::load(options);
+  ASSERT_EQ(loaded.config.ops.operators.size(), 1u);
+  EXPECT_EQ(loaded.config.ops.operators[0].digest, crypto::sha256(token));
+  EXPECT_TRUE(loaded.config.ops.operators[0].may_act());
+  EXPECT_NE(run({"operator", "new", "ann"}).out.find("role = \"view\""), std::string::npos);
 }
 
 TEST_F(CommandsTest, CheckExitCodes) {

@@ -24,6 +24,17 @@ int refuse(const Error& error) {
   return 1;
 }
 
+// What `gatecast doctor` would say of the machine and the keys; the configuration's own findings are in the log
+// already.
+void log_checks(const server::Checks& checks) {
+  for (const auto& check : checks) {
+    if (check.level != server::CheckLevel::warn && check.level != server::CheckLevel::fail) continue;
+    const bool failed = check.level == server::CheckLevel::fail;
+    log::write(failed ? log::Level::error : log::Level::warn, "check",
+               {{"id", check.id}, {"seen", check.seen}, {"cure", check.cure}});
+  }
+}
+
 // Signals are blocked before any thread is made, so that only the waiting main thread takes them.
 sigset_t block_signals() {
   sigset_t set;
@@ -69,7 +80,7 @@ int serve(server::Loaded loaded) {
   auto lock = LockFile::take(config.data.dir + "/lock");
   if (!lock) return refuse(lock.error());
   std::string problem;
-  if (!log::open_log(server::log_options(config.log), problem)) return refuse(fail(Errc::config_invalid, problem));
+  if (!log::open_log(server::log_options(config), problem)) return refuse(fail(Errc::config_invalid, problem));
   for (const auto& finding : loaded.findings) {
     log::warn("config", {{"key", finding.key}, {"detail", finding.text}, {"cure", finding.cure}});
   }
@@ -79,12 +90,17 @@ int serve(server::Loaded loaded) {
   auto outbound = https::HttpsOutbound::make({.ca_file = config.outbound.ca_file});
   if (!outbound) return refuse(outbound.error());
   SystemClock clock;
-  auto server = server::Server::make(
-      {.config = config, .clock = clock, .store = **store, .outbound = outbound->get(), .version = GATECAST_VERSION});
+  auto server = server::Server::make({.config = config,
+                                      .loaded = loaded,
+                                      .clock = clock,
+                                      .store = **store,
+                                      .outbound = outbound->get(),
+                                      .version = GATECAST_VERSION});
   if (!server) return refuse(server.error());
   if (auto started = (*server)->start(); !started) return refuse(started.error());
   log::info("start", {{"version", GATECAST_VERSION}, {"http", config.http.address}, {"ops", config.ops.address}});
   print_banner(config, **server);
+  log_checks((*server)->checks());
 
   const int signal_number = reload_until_stopped(signals, **server, loaded.options);
   log::info("stop", {{"signal", strsignal(signal_number)}});

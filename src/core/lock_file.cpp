@@ -50,6 +50,15 @@ Result<void> make_private_folder(const std::string& folder) {
   return {};
 }
 
+std::optional<std::string> lock_holder(const std::string& path) {
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  if (fd < 0) return std::nullopt;
+  std::optional<std::string> holder;
+  if (flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK) holder = holder_of(fd);
+  close(fd);
+  return holder;
+}
+
 Result<LockFile> LockFile::take(const std::string& path) {
   if (const auto slash = path.rfind('/'); slash != std::string::npos && slash > 0) {
     if (auto made = make_private_folder(path.substr(0, slash)); !made) return made.error();

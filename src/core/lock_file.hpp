@@ -6,6 +6,7 @@
 // Errors: data_locked with the holder's process id in the detail; store_failed where the folder or file cannot be made.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "core/result.hpp"
@@ -14,6 +15,10 @@ namespace gatecast {
 
 /// Makes `folder` (and what is missing above it) for this user alone: mode 0700. One that exists is left as it is.
 Result<void> make_private_folder(const std::string& folder);
+
+/// Who holds the lock, as a text for people; nothing where nobody does. A start of a server at this very instant may be
+/// refused by it, so it is for a person who asks.
+std::optional<std::string> lock_holder(const std::string& path);
 
 class LockFile {
  public:

@@ -2,8 +2,8 @@
 //
 // Lines are JSON (`time`, `level`, `event`, then the fields in the order given) or readable text on a terminal; which,
 // and where to, is decided by `open_log`. Threads: any; a full queue drops lines and counts them,
-// it never blocks a shard. Field names come from one list (docs/logging.md). Values are escaped here; a Secret prints
-// `***`; user input is cut to 256 bytes and control characters are escaped.
+// it never blocks a shard. Events and field names come from one list (docs/logging.md, which a test compares). Values
+// are escaped here; a Secret prints `***`; user input is cut to 256 bytes and control characters are escaped.
 #pragma once
 
 #include <cstdint>
@@ -33,6 +33,8 @@ struct Field {
   Field(std::string_view n, T v) : name(n), value(static_cast<std::uint64_t>(v)) {}
 };
 
+/// Whether lines of that level are written: asked before dear fields are made.
+bool enabled(Level level);
 void write(Level level, std::string_view event, std::initializer_list<Field> fields = {});
 inline void debug(std::string_view event, std::initializer_list<Field> fields = {}) {
   write(Level::debug, event, fields);
@@ -52,7 +54,9 @@ struct Options {
   bool json = true;   // form of the files
   Level level = Level::info;
   unsigned retention_days = 14;
-  bool terminal = true;  // readable lines (or JSON where stdout is no terminal) on stdout
+  std::uint64_t file_bytes = 0;  // a day's file of that size is continued in another; 0: never
+  std::uint32_t burst = 0;       // lines a second of one event, but for errors; 0: no limit
+  bool terminal = true;          // readable lines (or JSON where stdout is no terminal) on stdout
 };
 
 /// Opens the log, or another in its place: files are opened anew. Until the first, lines go to stderr as text.
@@ -62,6 +66,14 @@ bool open_log(const Options& options, std::string& problem);
 void close_log();
 /// Lines dropped because the queue was full.
 std::uint64_t dropped_lines();
+/// Lines since the program began: those given in, suppressed ones included, and among them by level.
+struct Counts {
+  std::uint64_t lines = 0;
+  std::uint64_t warnings = 0;
+  std::uint64_t errors = 0;
+  std::uint64_t suppressed = 0;  // left out of a flood, and told of by a number
+};
+Counts counts();
 /// One line in its JSON form, as the files have it (for tests).
 std::string render_json(std::int64_t wall_ms, Level level, std::string_view event, std::initializer_list<Field> fields);
 

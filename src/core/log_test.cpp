@@ -8,8 +8,10 @@
 #include <sstream>
 
 #include "core/clock.hpp"
+#include "core/log_bursts.hpp"
 #include "core/log_render.hpp"
 #include "core/log_sinks.hpp"
+#include "core/log_tail.hpp"
 
 namespace gatecast::log {
 namespace {
@@ -137,6 +139,149 @@ TEST(LogFile, ANewDayIsANewFileAndTheOldestGoes) {
   EXPECT_EQ(folder.files(), (std::vector<std::string>{"ws-2026-02-02.log", "ws-2026-02-03.log", "ws-2026-02-04.log"}));
   EXPECT_EQ(folder.read("ws-2026-02-04.log"), "day 4\n");
   EXPECT_EQ(folder.read("ws-2026-02-02.log"), "day 2\n");
+}
+
+TEST(LogFile, AFullFileIsSetAsideUnderTheNextNumber) {
+  Folder folder;
+  std::ofstream(folder.path() + "/ws-2026-01-31.2.log") << "was there\n";
+  const std::string line(99, 'x');
+  {
+    DailyFile file(folder.path(), 2, 1000);
+    for (int i = 0; i < 25; ++i) ASSERT_TRUE(file.write(kTime, line));
+    ASSERT_TRUE(file.flush());
+  }
+  const std::vector<std::string> parts{"ws-2026-01-31.1.log", "ws-2026-01-31.2.log", "ws-2026-01-31.3.log",
+                                       "ws-2026-01-31.log"};
+  EXPECT_EQ(folder.files(), parts);
+  EXPECT_EQ(folder.read("ws-2026-01-31.1.log").size(), 1000u);
+  EXPECT_EQ(folder.read("ws-2026-01-31.2.log"), "was there\n");
+  EXPECT_EQ(folder.read("ws-2026-01-31.3.log").size(), 1000u);
+  EXPECT_EQ(folder.read("ws-2026-01-31.log").size(), 500u);
+  // Opened again it goes on with the size it had; the parts go with their day.
+  DailyFile again(folder.path(), 2, 1000);
+  for (int i = 0; i < 6; ++i) ASSERT_TRUE(again.write(kTime, line));
+  ASSERT_TRUE(again.flush());
+  EXPECT_EQ(folder.read("ws-2026-01-31.4.log").size(), 1000u);
+  ASSERT_TRUE(again.write(kTime + 3 * 86'400'000, line));
+  EXPECT_EQ(folder.files(), std::vector<std::string>{"ws-2026-02-03.log"});
+}
+
+TEST(LogFile, OnlyNamesOfOurFormAreRemoved) {
+  Folder folder;
+  const std::vector<std::string> others{"ws-2020-01-01.1x.log", "ws-2020-01-01..log", "ws-2020-01-01.log.gz",
+                                        "ws-2020-01-01.x.log",  "ws-2020-01.log",     "xs-2020-01-01.log"};
+  for (const auto& name : others) std::ofstream(folder.path() + "/" + name) << "not ours\n";
+  for (const char* name : {"ws-2020-01-01.log", "ws-2020-01-01.1.log", "ws-2020-01-01.117.log"}) {
+    std::ofstream(folder.path() + "/" + name) << "old\n";
+  }
+  DailyFile file(folder.path(), 2);
+  ASSERT_TRUE(file.write(kTime, "x"));
+  auto left = others;
+  left.push_back("ws-2026-01-31.log");
+  std::ranges::sort(left);
+  EXPECT_EQ(folder.files(), left);
+}
+
+TEST(LogBursts, ASecondsLinesOfAnEventAreCountedBeyondTheLimit) {
+  Bursts bursts(3);
+  int written = 0;
+  for (int i = 0; i < 10; ++i) written += bursts.admit("flood", 7) ? 1 : 0;
+  EXPECT_EQ(written, 3);
+  EXPECT_TRUE(bursts.admit("other", 7));
+  std::vector<std::pair<std::string, std::uint64_t>> told;
+  const auto tell = [&told](std::string_view event, std::uint64_t lines) { told.emplace_back(event, lines); };
+  bursts.take(7, tell);
+  EXPECT_TRUE(told.empty());
+  EXPECT_TRUE(bursts.pending());
+  EXPECT_TRUE(bursts.admit("flood", 8));
+  bursts.take(9, tell);
+  EXPECT_EQ(told, (std::vector<std::pair<std::string, std::uint64_t>>{{"flood", 7}}));
+  EXPECT_FALSE(bursts.pending());
+}
+
+TEST(LogBursts, NoLimitLeavesNothingOut) {
+  Bursts bursts(0);
+  for (int i = 0; i < 1000; ++i) ASSERT_TRUE(bursts.admit("e", 1));
+}
+
+TEST(LogBursts, MoreEventsThanItTellsApartShareACount) {
+  Bursts bursts(1);
+  for (std::size_t i = 0; i < kBurstEvents; ++i) ASSERT_TRUE(bursts.admit(fmt::format("e{}", i), 1));
+  EXPECT_TRUE(bursts.admit("x", 1));
+  EXPECT_FALSE(bursts.admit("y", 1));
+  EXPECT_FALSE(bursts.admit("e0", 1));
+}
+
+TEST(LogFile, AFloodIsANumberAndErrorsAreNot) {
+  Folder folder;
+  std::string problem;
+  ASSERT_TRUE(open_log({.dir = folder.path(), .burst = 5, .terminal = false}, problem));
+  for (int i = 0; i < 200; ++i) info("flood", {{"n", i}});
+  for (int i = 0; i < 20; ++i) error("failed", {{"n", i}});
+  info("calm");
+  close_log();
+  const std::string text = folder.read("ws-" + today() + ".log");
+  const auto count = [&text](std::string_view what) {
+    std::uint64_t n = 0;
+    for (std::size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += what.size()) ++n;
+    return n;
+  };
+  EXPECT_EQ(count(R"("event":"failed")"), 20u);
+  EXPECT_EQ(count(R"("event":"calm")"), 1u);
+  // The clock may have gone on to the next second in between; every line is there or counted.
+  std::uint64_t left_out = 0;
+  const std::string_view said = R"("event":"suppressed","of":"flood","lines":)";
+  for (std::size_t at = 0; (at = text.find(said, at)) != std::string::npos;) {
+    at += said.size();
+    left_out += std::stoull(text.substr(at, 10));
+  }
+  EXPECT_LE(count(R"("event":"flood")"), 10u);
+  EXPECT_EQ(count(R"("event":"flood")") + left_out, 200u) << text;
+}
+
+TEST(LogFile, AFloodIsToldOfWhileNothingElseIsWritten) {
+  Folder folder;
+  std::string problem;
+  ASSERT_TRUE(open_log({.dir = folder.path(), .burst = 1, .terminal = false}, problem));
+  const auto before = tail_newest();
+  for (int i = 0; i < 50; ++i) info("flood", {{"n", i}});
+  const auto told = [before] {
+    return std::ranges::any_of(tail(before, 100), [](const auto& l) { return l.json.contains("suppressed"); });
+  };
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (!told() && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+  EXPECT_TRUE(told());
+  close_log();
+}
+
+TEST(LogTail, NewestLinesByNumberWhateverTheFormOfTheFile) {
+  Folder folder;
+  std::string problem;
+  ASSERT_TRUE(open_log({.dir = folder.path(), .json = false, .terminal = false}, problem));
+  for (int i = 0; i < 10; ++i) info("line", {{"n", i}});
+  close_log();
+  const auto newest = tail_newest();
+  const auto last = tail(0, 3);
+  ASSERT_EQ(last.size(), 3u);
+  EXPECT_EQ(last.back().seq, newest);
+  EXPECT_TRUE(last.back().json.ends_with(R"("event":"line","n":9})")) << last.back().json;
+  EXPECT_EQ(last.front().seq, newest - 2);
+  // On from a number: oldest first, and nothing where there is nothing.
+  const auto on = tail(newest - 5, 2);
+  ASSERT_EQ(on.size(), 2u);
+  EXPECT_EQ(on.front().seq, newest - 4);
+  EXPECT_TRUE(tail(newest, 5).empty());
+  EXPECT_EQ(tail(newest + 1000, 4).size(), 4u);
+}
+
+TEST(LogTail, BoundedByLinesAndBytes) {
+  for (std::size_t i = 0; i < kTailLines + 50; ++i) tail_push("{}");
+  EXPECT_EQ(tail(0, 10 * kTailLines).size(), kTailLines);
+  // Lines that are gone show as a gap in the numbers.
+  const auto newest = tail_newest();
+  EXPECT_EQ(tail(newest - kTailLines - 20, 1).front().seq, newest - kTailLines + 1);
+  for (int i = 0; i < 64; ++i) tail_push(std::string(64 * 1024, 'x'));
+  EXPECT_EQ(tail(0, kTailLines).size(), kTailBytes / (64 * 1024));
 }
 
 TEST(LogFile, AFullDiskIsCountedAndNotFatal) {

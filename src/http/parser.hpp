@@ -44,6 +44,8 @@ class RequestParser {
   bool started() const { return phase_ != Phase::head || scanned_ != 0; }
   /// Whether the client waits for kContinue before it sends the body.
   bool expects_continue() const { return expects_continue_ && phase_ != Phase::done && !body_begun_; }
+  /// What of the request has been read: its fields once the head was whole, also where it was then refused.
+  const Request& so_far() const { return request_; }
   /// The request; once, when done. The parser then begins the next request.
   Request take();
 

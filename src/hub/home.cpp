@@ -113,6 +113,10 @@ Result<broker::StreamPosition> Hub::publish_here(std::shared_ptr<broker::Publica
   return home_publish(std::move(publication), history);
 }
 
+void Hub::publish_always(std::shared_ptr<broker::Publication> publication, broker::HistoryOptions history) {
+  home_publish(std::move(publication), history);
+}
+
 broker::StreamPosition Hub::home_publish(std::shared_ptr<broker::Publication> publication,
                                          broker::HistoryOptions history) {
   check_.assert_here();

@@ -103,6 +103,10 @@ class Hub {
   bool is_home(std::string_view channel) const { return home_of(channel) == shard_; }
   Result<broker::StreamPosition> publish_here(std::shared_ptr<broker::Publication> publication,
                                               broker::HistoryOptions history);
+  /// The same on the home itself, whatever waits to be sent: for the server's own messages, bounded by who makes them.
+  void publish_always(std::shared_ptr<broker::Publication> publication, broker::HistoryOptions history);
+  /// The shard that numbers the channel's publications. Any thread.
+  unsigned home_of(std::string_view channel) const;
   /// What the home keeps; resumes here. Errors: those of broker::Streams::read.
   Task<Result<broker::HistoryPage>> history(std::string channel, broker::HistoryQuery query);
   Task<void> clear_history(std::string channel);
@@ -168,7 +172,6 @@ class Hub {
     bool operator()(std::string_view a, const std::unique_ptr<Channel>& b) const { return b->name == a; }
   };
 
-  unsigned home_of(std::string_view channel) const;
   Channel* find(std::string_view name) const;
   Channel& get(std::string_view name);
   void drop_if_unused(Channel& channel);

@@ -10,7 +10,7 @@ namespace {
 // Enough for an attack from 65,536 networks while the shared cache is away; about 15 MB when full.
 constexpr cache::MemoryBounds kLocalBounds{.entries_max = 65'536, .bytes_max = 8 << 20, .stripes = 16};
 
-constexpr std::array<std::string_view, 5> kNames{"none", "liberal", "strict", "connect", "api"};
+constexpr std::array<std::string_view, 6> kNames{"none", "liberal", "strict", "connect", "api", "operators"};
 
 Verdict refusal(Duration wait) {
   const auto whole = std::chrono::ceil<std::chrono::seconds>(wait);
@@ -32,6 +32,7 @@ RateLimiter::RateLimiter(cache::Cache& cache, const Clock& clock, RateLimits lim
   limits_[index(RateClass::liberal)] = limits.liberal;
   limits_[index(RateClass::connect)] = limits.connect;
   limits_[index(RateClass::api)] = limits.api;
+  limits_[index(RateClass::operators)] = limits.operators;
 }
 
 Task<Verdict> RateLimiter::check(RateClass rate, std::string_view client_ip) {
@@ -58,7 +59,7 @@ Task<Verdict> RateLimiter::count(RateClass rate, RateLimit limit, std::string ke
     counted = *shared;
   } else {
     degraded_.fetch_add(1, std::memory_order_relaxed);
-    if (rate != RateClass::strict) co_return Verdict{};
+    if (rate != RateClass::strict && rate != RateClass::operators) co_return Verdict{};
     counted = local_.hit_now(std::move(key), limit.window, limit.hits);
   }
   if (counted.count <= limit.hits) co_return Verdict{};

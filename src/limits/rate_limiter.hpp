@@ -2,8 +2,9 @@
 //
 // Place: between server and cache; the counters are the cache's, so all nodes share them. Threads: any loop's thread;
 // the task resumes there. Lifetime: outlives the tasks it gave out. Bounds: the cache's; the local counters' below.
-// When the cache is out of touch: `strict` is counted in this process alone (so a client has the figure once for each
-// node), the other classes are allowed, since refusing honest traffic would do more harm than their floods.
+// When the cache is out of touch: `strict` and `operators` are counted in this process alone (so a client has the
+// figure once for each node), the other classes are allowed, since refusing honest traffic would do more harm than
+// their floods.
 #pragma once
 
 #include <array>
@@ -24,10 +25,11 @@ struct RateLimit {
 };
 
 struct RateLimits {
-  RateLimit strict{30};    // sign-in and registration: a person needs a few, a guesser thousands
-  RateLimit liberal{600};  // checks: ten a second
-  RateLimit connect{300};  // upgrades: an office behind one address comes back at once
-  RateLimit api{0};        // back ends hold an API key
+  RateLimit strict{30};     // sign-in and registration: a person needs a few, a guesser thousands
+  RateLimit liberal{600};   // checks: ten a second
+  RateLimit connect{300};   // upgrades: an office behind one address comes back at once
+  RateLimit api{0};         // back ends hold an API key
+  RateLimit operators{30};  // wrong tokens; good ones are given back
 };
 
 struct Verdict {
@@ -51,7 +53,7 @@ class RateLimiter {
   std::uint64_t degraded() const { return degraded_.load(std::memory_order_relaxed); }
 
  private:
-  static constexpr std::size_t kClasses = 5;
+  static constexpr std::size_t kClasses = 6;
   static constexpr std::size_t index(RateClass rate) { return static_cast<std::size_t>(rate); }
   Task<void> give_back_key(std::string key);
   Task<Verdict> count(RateClass rate, RateLimit limit, std::string key);

@@ -7,14 +7,17 @@ constexpr std::array<std::string_view, 13> kCommands{
     "connect", "subscribe", "unsubscribe", "publish", "presence",    "presence_stats", "history",
     "ping",    "send",      "rpc",         "refresh", "sub_refresh", "other"};
 static_assert(kCommands.size() == size_of(Domain::command));
-constexpr std::array<std::string_view, 5> kRateClasses{"none", "liberal", "strict", "connect", "api"};
-static_assert(static_cast<std::size_t>(RateClass::api) + 1 == kRateClasses.size());
+constexpr std::array<std::string_view, 6> kRateClasses{"none", "liberal", "strict", "connect", "api", "operators"};
+static_assert(static_cast<std::size_t>(RateClass::operators) + 1 == kRateClasses.size());
 
 constexpr std::array<std::string_view, 5> kRenewals{"rotated", "repeated", "reissued", "reused", "refused"};
 static_assert(kRenewals.size() == size_of(Domain::renewal));
 
 constexpr std::array<std::string_view, 3> kRecoveries{"recovered", "unrecovered", "busy"};
 static_assert(kRecoveries.size() == size_of(Domain::recovery));
+
+constexpr std::array<std::string_view, 4> kGrantChanges{"added", "changed", "removed", "expired"};
+static_assert(kGrantChanges.size() == size_of(Domain::grant_change));
 
 std::vector<std::string>& variant_names() {
   static std::vector<std::string> names;
@@ -51,6 +54,7 @@ std::string_view label_name(Domain domain) {
     case Domain::renewal: return "outcome";
     case Domain::variant: return "variant";
     case Domain::recovery: return "outcome";
+    case Domain::grant_change: return "change";
   }
   return "";
 }
@@ -67,6 +71,7 @@ std::string_view label_value(Domain domain, std::size_t index) {
     case Domain::renewal: return kRenewals[index];
     case Domain::variant: return variant_text(index);
     case Domain::recovery: return kRecoveries[index];
+    case Domain::grant_change: return kGrantChanges[index];
   }
   return "";
 }

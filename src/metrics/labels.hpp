@@ -36,6 +36,8 @@ enum class Outcome : std::uint8_t { ok, refused };
 enum class Recovery : std::uint8_t { recovered, unrecovered, busy };
 /// What became of a renewal: `reused` ended the session, `reissued` gave an access token for an access token.
 enum class Renewal : std::uint8_t { rotated, repeated, reissued, reused, refused };
+/// What became of a grant.
+enum class GrantChange : std::uint8_t { added, changed, removed, expired };
 /// A variant of session.variant from 1, or 0 for users of none.
 struct Variant {
   std::size_t index = 0;
@@ -64,7 +66,8 @@ enum class Domain : std::uint8_t {
   status,
   renewal,
   variant,
-  recovery
+  recovery,
+  grant_change
 };
 
 /// Number of values; 1 for `none`.
@@ -74,12 +77,13 @@ constexpr std::size_t size_of(Domain domain) {
     case Domain::code: return kErrcCount;
     case Domain::command: return static_cast<std::size_t>(Command::other) + 1;
     case Domain::outcome: return 2;
-    case Domain::rate_class: return 5;
+    case Domain::rate_class: return 6;
     case Domain::route: return kRoutes.size() + 1;
     case Domain::status: return kStatuses.size() + 1;
     case Domain::renewal: return static_cast<std::size_t>(Renewal::refused) + 1;
     case Domain::variant: return kVariantsMax + 1;
     case Domain::recovery: return static_cast<std::size_t>(Recovery::busy) + 1;
+    case Domain::grant_change: return static_cast<std::size_t>(GrantChange::expired) + 1;
   }
   return 1;
 }
@@ -110,6 +114,8 @@ template <>
 inline constexpr Domain kDomainOf<Variant> = Domain::variant;
 template <>
 inline constexpr Domain kDomainOf<Recovery> = Domain::recovery;
+template <>
+inline constexpr Domain kDomainOf<GrantChange> = Domain::grant_change;
 
 template <class T>
   requires std::is_enum_v<T>

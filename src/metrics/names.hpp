@@ -30,7 +30,8 @@ inline constexpr std::array kSizesBounds{1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 1
 
 inline constexpr Family kFamilies[] = {
     // connections
-    {"connections_open", Type::gauge, "Open client connections."},
+    {"connections_open", Type::gauge, "Open TCP connections of both ports, WebSocket and HTTP."},
+    {"clients_connected", Type::gauge, "Clients connected: their connect command was answered."},
     {"connections_total", Type::counter, "Client connections accepted."},
     {"connections_refused_total", Type::counter, "Client connections refused at the socket.", Domain::code},
     {"connections_cut_total", Type::counter,
@@ -68,11 +69,20 @@ inline constexpr Family kFamilies[] = {
     {"history_bytes", Type::gauge, "Memory of the histories of channels."},
     {"histories_evicted_total", Type::counter, "Publications that a bound of memory took from histories."},
     {"presence_left_out_total", Type::counter, "Clients left out of a presence that was full."},
+    // what users hold
+    {"grants_changed_total", Type::counter, "Changes of grants, by what became of them.", Domain::grant_change},
+    {"grants_read_total", Type::counter, "Users whose grants were read from the store."},
+    {"grants_cached", Type::gauge, "Users whose grants are kept in memory."},
+    {"push_seconds", Type::histogram,
+     "From the commit of a grant or notification until the kernel has the user's messages.", Domain::none, Domain::none,
+     Buckets::seconds},
     // http
     {"http_requests_total", Type::counter, "HTTP requests answered.", Domain::route, Domain::status},
     {"http_seconds", Type::histogram, "From a request's first byte to its answer.", Domain::none, Domain::none,
      Buckets::seconds},
     {"rate_limited_total", Type::counter, "Requests over a rate limit.", Domain::rate_class},
+    {"forwarded_untrusted_total", Type::counter,
+     "Requests with X-Forwarded-For from a peer that is not one of http.trusted_proxies."},
     // sessions
     {"challenges_total", Type::counter, "Sign-in challenges issued."},
     {"signins_total", Type::counter, "Sign-ins answered.", Domain::outcome},
@@ -80,6 +90,7 @@ inline constexpr Family kFamilies[] = {
     {"renewals_total", Type::counter, "Renewals of access tokens answered.", Domain::renewal, Domain::variant},
     {"tickets_total", Type::counter, "Tickets that came with a connect command.", Domain::outcome},
     {"auth_failures_total", Type::counter, "Sign-ins and tokens refused, by code.", Domain::code},
+    {"operator_calls_total", Type::counter, "Calls of the server API by operators' tokens.", Domain::outcome},
     // webhooks
     {"webhook_deliveries_total", Type::counter, "Batches of events sent to webhooks.", Domain::outcome},
     {"webhook_lag_seconds", Type::gauge, "How long the oldest event that a webhook has not taken has waited."},
@@ -94,8 +105,13 @@ inline constexpr Family kFamilies[] = {
     {"store_failures_total", Type::counter, "Operations the store refused, by code.", Domain::code},
     // inside
     {"mailbox_full_total", Type::counter, "Messages between shards refused by a full mailbox."},
+    {"notifications_created_total", Type::counter, "Notifications made, one for each user."},
+    {"notification_pushes_total", Type::counter, "Times a user's tabs were told of notifications made, read, removed."},
+    {"unsigned_wallet_total", Type::counter,
+     "Calls whose caller a wallet's address alone named (compat.unsigned_wallet)."},
     {"reloads_total", Type::counter, "Times the configuration was read anew.", Domain::outcome},
     {"log_dropped_total", Type::counter, "Log lines dropped by a full queue."},
+    {"log_suppressed_total", Type::counter, "Log lines left out of floods (limits.log_burst)."},
 };
 
 inline constexpr std::size_t kFamilyCount = std::size(kFamilies);

@@ -5,6 +5,8 @@
 
 #include <sstream>
 
+#include "metrics/process.hpp"
+
 namespace gatecast::metrics {
 namespace {
 
@@ -185,6 +187,11 @@ std::string reference() {
       labels += fmt::format("{}`{}`", labels.empty() ? "" : ", ", label_name(domain));
     }
     out += fmt::format("| `gatecast_{}` | {} | {} | {} |\n", family.name, type_name(family.type), labels, family.help);
+  }
+  for (const ProcessFamily& family : kProcessFamilies) {
+    const bool build = family.name == kProcessFamilies.back().name;
+    out += fmt::format("| `{}` | {} | {} | {} |\n", family.name, family.counter ? "counter" : "gauge",
+                       build ? "`version`" : "", family.help);
   }
   return out;
 }

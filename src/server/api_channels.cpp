@@ -5,6 +5,7 @@
 #include "server/api_methods.hpp"
 #include "server/json_out.hpp"
 #include "server/name_pattern.hpp"
+#include "server/position_in.hpp"
 #include "server/publication_views.hpp"
 
 namespace gatecast::server {
@@ -37,23 +38,10 @@ Result<Asked> channel_with_history(const ApiCall& call, const JsonIn& params) {
   return asked;
 }
 
-Result<std::optional<broker::StreamPosition>> position_of(const JsonIn& params) {
-  using Position = std::optional<broker::StreamPosition>;
-  if (params.raw("since").empty() || params.raw("since") == "null") return Position{};
-  auto since = params.optional_object("since");
-  if (!since) return since.error();
-  auto offset = since->optional_integer("offset");
-  auto epoch = since->optional_text("epoch");
-  if (!offset) return offset.error();
-  if (!epoch) return epoch.error();
-  if (offset->value_or(0) < 0) return fail(Errc::field_invalid, "since: offset is not negative");
-  return Position{{static_cast<std::uint64_t>(offset->value_or(0)), broker::epoch_asked(*epoch)}};
-}
-
 Result<broker::HistoryQuery> query_of(const JsonIn& params) {
   auto limit = params.optional_integer("limit");
   auto reverse = params.optional_bool("reverse");
-  auto since = position_of(params);
+  auto since = position_in(params, "since");
   if (!limit) return limit.error();
   if (!reverse) return reverse.error();
   if (!since) return since.error();
@@ -120,9 +108,7 @@ Task<Answer> api_presence(ApiCall& call, const JsonIn& params) {
   if (!asked) co_return asked.error();
   const std::size_t most = call.services().config.limits.presence_clients;
   const auto all = co_await call.worker.hub().presence(std::move(asked->channel), most);
-  std::vector<protocol::ClientInfo> views;
-  views.reserve(all.size());
-  for (const auto& who : all) views.push_back({who->user, who->client, who->conn_info, who->chan_info});
+  const auto views = presence_views(all);
   std::string result;
   protocol::append_result(result, protocol::PresenceResult{views});
   co_return result;

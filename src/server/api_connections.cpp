@@ -59,6 +59,10 @@ Task<Answer> api_disconnect(ApiCall& call, const JsonIn& params) {
     }
   });
   log::info("disconnect", {{"user", target->user}, {"code", closing->code}, {"closed", closed}, {"actor", call.actor}});
+  // A back end may do so a thousand times a minute; what a person does is kept.
+  if (call.key == nullptr && closed > 0) {
+    co_await audit_call(call, "disconnect", target->user, {}, fmt::format("{} closed with {}", closed, closing->code));
+  }
   co_return std::string("{}");
 }
 

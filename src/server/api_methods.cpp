@@ -7,6 +7,7 @@
 #include "limits/idempotency.hpp"
 #include "metrics/registry.hpp"
 #include "server/json_out.hpp"
+#include "server/operators.hpp"
 
 namespace gatecast::server {
 namespace {
@@ -32,33 +33,51 @@ constexpr std::array kMethods{
     ApiEntry{"user_unblock", "users", api_user_unblock, true},
     ApiEntry{"user_delete", "users", api_user_delete, true},
     ApiEntry{"user_export", "users", api_user_export},
+    ApiEntry{"grant_add", "grants", api_grant_add, true},
+    ApiEntry{"grant_remove", "grants", api_grant_remove, true},
+    ApiEntry{"grants", "grants", api_grants},
+    ApiEntry{"notify", "notify", api_notify, true},
+    ApiEntry{"notifications", "notify", api_notifications},
+    ApiEntry{"notification_remove", "notify", api_notification_remove, true},
     ApiEntry{"sessions", "sessions", api_sessions},
     ApiEntry{"session_end", "sessions", api_session_end, true},
     ApiEntry{"token_mint", "mint", api_token_mint, true},
     ApiEntry{"subscription_token", "mint", api_subscription_token},
     ApiEntry{"events", "events", api_events},
     ApiEntry{"token_doctor", "doctor", api_token_doctor},
+    ApiEntry{"checks", "doctor", api_checks},
     ApiEntry{"audit", "audit", api_audit},
+    ApiEntry{"whoami", kAnyScope, api_whoami},
+    ApiEntry{"config", "audit", api_config},
+    ApiEntry{"log_tail", "audit", api_log_tail},
     ApiEntry{"backup", kOperatorScope, api_backup, true},
     ApiEntry{"reload", kOperatorScope, api_reload},
 };
 
 }  // namespace
 
-bool ApiCall::allows(std::string_view scope) const {
-  if (key == nullptr) return true;
-  return scope != kOperatorScope && key->allows(scope);
+Result<void> ApiCall::may(const ApiEntry& entry) const {
+  if (person != nullptr) return operator_may(*person, entry);
+  if (entry.scope == kAnyScope) return {};
+  if (key == nullptr || (entry.scope != kOperatorScope && key->allows(entry.scope))) return {};
+  return fail(Errc::api_scope, fmt::format("{} lacks scope {}", actor, entry.scope));
 }
 
 Result<const ApiEntry*> find_api_method(const ApiCall& call, std::string_view name) {
   for (const auto& entry : kMethods) {
     if (entry.name != name) continue;
-    if (!call.allows(entry.scope)) {
-      return fail(Errc::api_scope, fmt::format("{} lacks scope {}", call.actor, entry.scope));
-    }
+    if (auto may = call.may(entry); !may) return may.error();
     return &entry;
   }
   return Errc::method_not_found;
+}
+
+std::vector<std::string_view> methods_of(const ApiCall& call) {
+  std::vector<std::string_view> names;
+  for (const auto& entry : kMethods) {
+    if (call.may(entry)) names.push_back(entry.name);
+  }
+  return names;
 }
 
 std::string error_json(const Error& error) {

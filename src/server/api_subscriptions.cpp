@@ -3,6 +3,7 @@
 #include "server/api_methods.hpp"
 #include "server/connection.hpp"
 #include "server/json_out.hpp"
+#include "server/position_in.hpp"
 #include "server/target.hpp"
 #include "token/json_object.hpp"
 
@@ -66,21 +67,6 @@ Result<token::SubscriptionToken> token_of(const ApiCall& call, const JsonIn& par
   return said;
 }
 
-Result<std::optional<broker::StreamPosition>> since_of(const JsonIn& params) {
-  auto since = params.optional_object("recover_since");
-  if (!since) return since.error();
-  if (!params.has("recover_since") || params.raw("recover_since") == "null") {
-    return std::optional<broker::StreamPosition>{};
-  }
-  auto offset = since->optional_integer("offset");
-  if (!offset) return offset.error();
-  auto epoch = since->optional_text("epoch");
-  if (!epoch) return epoch.error();
-  if (offset->value_or(0) < 0) return fail(Errc::field_invalid, "recover_since: offset");
-  return std::optional<broker::StreamPosition>{
-      {static_cast<std::uint64_t>(offset->value_or(0)), broker::epoch_asked(*epoch)}};
-}
-
 Result<Subscribing> wish_of(const ApiCall& call, const JsonIn& params) {
   auto channel = params.text("channel");
   if (!channel) return channel.error();
@@ -91,7 +77,7 @@ Result<Subscribing> wish_of(const ApiCall& call, const JsonIn& params) {
   if (!claims) return claims.error();
   auto expires = expiry_of(params, call.services().clock.wall());
   if (!expires) return expires.error();
-  auto since = since_of(params);
+  auto since = position_in(params, "recover_since");
   if (!since) return since.error();
   Subscribing wish = subscribing(*channel, **found, std::move(*claims));
   wish.expires = *expires;

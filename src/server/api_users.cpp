@@ -1,11 +1,16 @@
 // Server API: the application's users.
+#include "access/grants.hpp"
 #include "core/log.hpp"
 #include "core/time_text.hpp"
 #include "server/api_events.hpp"
 #include "server/api_methods.hpp"
+#include "server/foreign_user.hpp"
+#include "server/grant_json.hpp"
+#include "server/granted.hpp"
 #include "server/session_json.hpp"
 #include "server/user_json.hpp"
 #include "session/accounts.hpp"
+#include "session/kinds.hpp"
 
 namespace gatecast::server {
 namespace {
@@ -126,9 +131,23 @@ Task<Answer> api_user_upsert(ApiCall& call, const JsonIn& params) {
 }
 
 Task<Answer> api_user_get(ApiCall& call, const JsonIn& params) {
-  auto id = params.text("user");
-  if (!id) co_return id.error();
-  auto view = co_await accounts(call).user(std::move(*id));
+  auto subject = params.optional_text("subject");
+  if (!subject) co_return subject.error();
+  if (!subject->empty() && params.has("user")) co_return fail(Errc::field_invalid, "give user or subject");
+  Result<store::UserView> view = Errc::user_unknown;
+  if (subject->empty()) {
+    auto id = params.text("user");
+    if (!id) co_return id.error();
+    view = co_await accounts(call).user(std::move(*id));
+  } else {
+    // One text names at most one: the forms of addresses and Telegram's numbers do not meet.
+    for (const auto kind : {session::kChainSolana, session::kChainEthereum, session::kKindTelegram}) {
+      auto stored = session::stored_subject(kind, *subject);
+      if (!stored) continue;
+      view = co_await call.services().store.user_of(std::string(kind), std::move(*stored));
+      if (view || view.error().code != Errc::user_unknown) break;
+    }
+  }
   if (!view) co_return view.error();
   co_return JsonOut().object("user", user_view_out(*view)).done();
 }
@@ -195,6 +214,9 @@ Task<Answer> api_user_delete(ApiCall& call, const JsonIn& params) {
   if (!id) co_return id.error();
   auto ended = co_await accounts(call).remove(*id, call.actor);
   if (!ended) co_return ended.error();
+  forget_granted(call.services(), *id);
+  // What it was told is personal too, and who comes under this id later is somebody else.
+  co_await call.worker.hub().clear_history(personal_channel(*id));
   log::info("user_deleted", {{"user", *id}, {"actor", call.actor}, {"ended", *ended}});
   co_return JsonOut().number("ended", *ended).done();
 }
@@ -202,19 +224,35 @@ Task<Answer> api_user_delete(ApiCall& call, const JsonIn& params) {
 Task<Answer> api_user_export(ApiCall& call, const JsonIn& params) {
   auto id = params.text("user");
   if (!id) co_return id.error();
+  // Of a trusted issuer's user there is no row, and no session, but what was given and told.
+  const bool foreign = is_foreign_user(call.services().config, *id);
   auto view = co_await accounts(call).user(*id);
-  if (!view) co_return view.error();
-  auto sessions = co_await accounts(call).sessions(*id);
+  if (!view && !foreign) co_return view.error();
+  Result<std::vector<store::SessionRow>> sessions = std::vector<store::SessionRow>{};
+  if (view) sessions = co_await accounts(call).sessions(*id);
   if (!sessions) co_return sessions.error();
   auto audit = co_await audit_of(call, *id);
   if (!audit) co_return audit.error();
+  auto held = co_await call.services().grants->all_of(*id);
+  if (!held) co_return held.error();
+  std::string grants;
+  for (const auto& grant : held->grants) {
+    if (!grants.empty()) grants += ',';
+    grants += grant_json(grant);
+  }
+  auto notifications = co_await exported_notifications(call, *id);
+  if (!notifications) co_return notifications.error();
   std::string list;
   for (const auto& row : *sessions) {
     if (!list.empty()) list += ',';
     list += session_json(row).done();
   }
   JsonOut out;
-  out.object("user", user_view_out(*view)).raw("sessions", "[" + list + "]").raw("audit", *audit);
+  out.object("user", view ? user_view_out(*view) : JsonOut().text("id", *id))
+      .raw("sessions", "[" + list + "]")
+      .raw("grants", "[" + grants + "]")
+      .raw("audit", *audit);
+  out.raw("notifications", *notifications);
   co_await audit_call(call, "user_export", std::move(*id), {}, {});
   co_return out.done();
 }

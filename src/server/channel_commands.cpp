@@ -1,4 +1,5 @@
 // The commands of a client that are about a channel. The rules are those of the Centrifuge client protocol, version 2.
+#include "access/grants.hpp"
 #include "core/log.hpp"
 #include "metrics/registry.hpp"
 #include "protocol/json_check.hpp"
@@ -72,19 +73,26 @@ void Connection::on_subscribe(const protocol::Command& command) {
   wish.reject_unrecovered = (command.flag & protocol::kFlagRejectUnrecovered) != 0;
   if (*token) wish.expires = (*token)->expires.value_or(0);
   if (auto taken = take_forms(wish, n, command); !taken) return refuse_subscription(command, taken.error());
+  if (!*token) {
+    if (auto grant = grant_asked(n, command.channel)) {
+      wish.granted = true;
+      wish.grant = std::move(*grant);
+    }
+  }
   wait();
-  auto options = wish.options();
-  const std::string channel = wish.channel;
-  worker_.hub().subscribe(*this, channel, std::move(options),
-                          [this, wish = std::move(wish)](Result<hub::Subscribed> done) mutable {
-                            subscribed(std::move(wish), std::move(done));
-                          });
+  begin_subscribe(std::move(wish));
 }
 
 void Connection::subscribed(Subscribing wish, Result<hub::Subscribed> done) {
   if (done && wish.since && !done->recovered && wish.reject_unrecovered) {
     worker_.hub().unsubscribe(*this, wish.channel);
     done = Errc::unrecoverable_position;
+  }
+  if (const auto verdict = done && wish.granted ? judge_grant(wish.grant) : access::Verdict::held;
+      verdict != access::Verdict::held) {
+    worker_.hub().unsubscribe(*this, wish.channel);
+    if (verdict == access::Verdict::unread) return subscribe_after_reading(std::move(wish));
+    done = Errc::grant_missing;
   }
   if (!done) {
     const Errc code = done.error().code;
@@ -94,7 +102,18 @@ void Connection::subscribed(Subscribing wish, Result<hub::Subscribed> done) {
   }
   reply_subscribed(wish, *done);
   take_seat(wish);
+  tell_subscribed(wish.channel);
   release();
+}
+
+void Connection::tell_subscribed(std::string_view channel) const {
+  log::info("subscribe", {{"channel", channel}, {"user", user_id()}, {"client", client_id()}, {"ip", ip_}});
+}
+
+/// `code` 0: the client wanted it.
+void Connection::tell_unsubscribed(std::string_view channel, std::uint32_t code) const {
+  log::info("unsubscribe",
+            {{"channel", channel}, {"code", code}, {"user", user_id()}, {"client", client_id()}, {"ip", ip_}});
 }
 
 void Connection::reply_subscribed(const Subscribing& wish, const hub::Subscribed& done) {
@@ -106,9 +125,10 @@ void Connection::reply_subscribed(const Subscribing& wish, const hub::Subscribed
 
 // Others are told after the subscriber has its reply, so that it sees itself come.
 void Connection::take_seat(const Subscribing& wish) {
-  const bool plain = !wish.listed && !wish.told && wish.expires == 0 && wish.chan_info.empty();
+  const bool plain = !wish.listed && !wish.told && wish.expires == 0 && wish.chan_info.empty() && !wish.granted;
   if (plain && wish.origin == Origin::client) return;
   Seat seat{.channel = wish.channel, .expires_at = static_cast<std::uint32_t>(wish.expires), .origin = wish.origin};
+  seat.grant = CompactText(wish.grant);
   seat.listed = wish.listed;
   seat.told = wish.told;
   seat.who = std::make_shared<const broker::ClientInfo>(
@@ -138,6 +158,7 @@ void Connection::end_subscription(std::string_view channel, std::uint32_t code, 
   const std::string name(channel);
   worker_.hub().unsubscribe(*this, name);
   leave_seat(name);
+  tell_unsubscribed(name, code);
   std::string push;
   protocol::append_unsubscribe_push(push, name, code, reason);
   send_text(push);
@@ -145,6 +166,7 @@ void Connection::end_subscription(std::string_view channel, std::uint32_t code, 
 
 void Connection::on_unsubscribe(const protocol::Command& command) {
   if (is_personal(command.channel)) return reply_error(command.id, Errc::permission_denied);
+  if (worker_.hub().subscribed(*this, command.channel)) tell_unsubscribed(command.channel, 0);
   worker_.hub().unsubscribe(*this, command.channel);
   leave_seat(command.channel);
   std::string reply;
@@ -169,15 +191,16 @@ void Connection::on_publish(const protocol::Command& command) {
     if (const Seat* seat = seats_->find(command.channel)) publication->chan_info = seat->who->chan_info;
   }
   const auto history = history_of(**found);
-  if (auto& hub = worker_.hub(); hub.is_home(command.channel)) {
+  if (auto& hub = worker_.hub(); (**found).grant.empty() && hub.is_home(command.channel)) {
     const auto position = hub.publish_here(std::move(publication), history);
     if (!position) return reply_error(command.id, position.error().code);
     std::string reply;
     protocol::append_reply(reply, command.id, protocol::PublishResult{});
     return send_text(reply, false);
   }
-  wait();
-  spawn(publish(worker_, id_, command.id, std::move(publication), history));
+  if_granted(command, **found, [id = command.id, p = std::move(publication), history](Connection& c) mutable {
+    spawn(publish(c.worker_, c.id_, id, std::move(p), history));
+  });
 }
 
 Task<void> Connection::publish(Worker& worker, std::uint64_t id, std::uint32_t command,
@@ -206,20 +229,17 @@ void Connection::on_presence(const protocol::Command& command) {
   auto found = worker_.services().namespaces.may_see_presence(command.channel, asker(command.channel));
   if (!found) return reply_error(command.id, found.error().code);
   if (worker_.hub().queues_full()) return reply_error(command.id, Errc::queues_full);
-  wait();
-  if (command.method == protocol::Method::presence) {
-    spawn(presence(worker_, id_, command.id, std::string(command.channel)));
-  } else {
-    spawn(presence_stats(worker_, id_, command.id, std::string(command.channel)));
-  }
+  const bool all = command.method == protocol::Method::presence;
+  if_granted(command, **found, [id = command.id, all, channel = std::string(command.channel)](Connection& c) mutable {
+    spawn(all ? presence(c.worker_, c.id_, id, std::move(channel))
+              : presence_stats(c.worker_, c.id_, id, std::move(channel)));
+  });
 }
 
 Task<void> Connection::presence(Worker& worker, std::uint64_t id, std::uint32_t command, std::string channel) {
   const std::size_t most = worker.services().config.limits.presence_clients;
   const auto all = co_await worker.hub().presence(std::move(channel), most);
-  std::vector<protocol::ClientInfo> views;
-  views.reserve(all.size());
-  for (const auto& who : all) views.push_back({who->user, who->client, who->conn_info, who->chan_info});
+  const auto views = presence_views(all);
   answer<protocol::PresenceResult>(worker, id, command, protocol::PresenceResult{views});
 }
 
@@ -234,8 +254,9 @@ void Connection::on_history(const protocol::Command& command) {
   if (worker_.hub().queues_full()) return reply_error(command.id, Errc::queues_full);
   broker::HistoryQuery query{.limit = command.limit, .reverse = command.reverse};
   if (command.has_since) query.since = {command.offset, broker::epoch_asked(command.epoch)};
-  wait();
-  spawn(history(worker_, id_, command.id, std::string(command.channel), query));
+  if_granted(command, **found, [id = command.id, query, channel = std::string(command.channel)](Connection& c) mutable {
+    spawn(history(c.worker_, c.id_, id, std::move(channel), query));
+  });
 }
 
 Task<void> Connection::history(Worker& worker, std::uint64_t id, std::uint32_t command, std::string channel,

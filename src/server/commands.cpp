@@ -45,6 +45,13 @@ bool Connection::on_command(const protocol::Command& command) {
     const auto verdict = pace(command.source.size());
     if (verdict != limits::Pace::Verdict::pass) return refuse_fast(command, verdict);
   }
+  if (log::enabled(log::Level::debug)) {
+    const auto type = static_cast<std::size_t>(metric_of(command.method));
+    log::debug("message", {{"type", metrics::label_value(metrics::Domain::command, type)},
+                           {"bytes", static_cast<std::uint64_t>(command.source.size())},
+                           {"user", user_id()},
+                           {"ip", ip_}});
+  }
   switch (command.method) {
     case M::none:
       // A pong answers one ping, once.
@@ -107,7 +114,10 @@ void Connection::reply_error(std::uint32_t id, Errc code) {
 void Connection::refuse_token(std::uint32_t id, const Error& error) {
   const auto& i = info(error.code);
   metrics::count<"auth_failures_total">(error.code);
-  log::info("auth_failure", {{"reason", i.name}, {"detail", error.detail}, {"ip", ip_}});
+  const bool connected = phase_ == Phase::connected;
+  const std::string name = connected ? client_id() : pending_ != nullptr ? pending_->request : std::string();
+  log::info("auth_failure",
+            {{"reason", i.name}, {"detail", error.detail}, {"ip", ip_}, {connected ? "client" : "request", name}});
   if ((i.reply == 109 || i.temporary) && phase_ == Phase::unconnected) {
     metrics::count<"refusals_total">(error.code);
     pending_->connect_id = id;

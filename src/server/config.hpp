@@ -59,9 +59,9 @@ struct OpsConfig {
 };
 
 /// What a key of the server API may do.
-inline constexpr std::string_view kApiScopes[] = {"publish", "presence", "history", "connections", "users", "sessions",
-                                                  "mint",    "events",   "doctor",  "audit",       "grants", "notify",
-                                                  "all"};
+inline constexpr std::string_view kApiScopes[] = {"publish",  "presence", "history", "connections", "users",
+                                                  "sessions", "mint",     "events",  "doctor",      "audit",
+                                                  "grants",   "notify",   "all"};
 
 struct ApiKey {
   std::string name{};
@@ -308,7 +308,7 @@ struct PagesConfig {
 /// What existing deployments need beside the standard behaviour.
 struct CompatConfig {
   bool read_app_env = false;
-  std::string env_file{};       // as written; empty: only the environment
+  std::string env_file{};        // as written; empty: only the environment
   bool access_refresh = false;   // POST /refresh also takes a valid access token
   bool unsigned_wallet = false;  // a wallet's address alone names the caller of the notifications
 };

@@ -8,6 +8,7 @@
 #include "http/client_ip.hpp"
 #include "server/config_table.hpp"
 #include "server/config_value.hpp"
+#include "server/grant_pattern.hpp"
 
 namespace gatecast::server {
 namespace {
@@ -177,6 +178,22 @@ void check_limits(const Config& c, Reporter& report) {
   }
 }
 
+void check_grant(const NamespaceConfig& n, const std::string& key, Reporter& report) {
+  if (n.grant.empty()) return;
+  if (auto checked = check_grant_pattern(n.grant); !checked) {
+    report.error(key, fmt::format("{}: {}", quote(n.grant), checked.error().detail),
+                 "Write the resource as grant_add names it, with parts of the channel's name: \"post:{1}\".");
+  }
+  if (n.allow_user_limited_channels) {
+    report.error(key, "is there beside allow_user_limited_channels, by which a channel's name alone lets users in",
+                 "Keep one of the two.");
+  }
+  if (n.allow_subscribe_for_client || n.allow_subscribe_for_anonymous) {
+    report.warn(key, "only who holds the grant may subscribe, whatever allow_subscribe_for_… says",
+                "Leave these out of a namespace with a grant.");
+  }
+}
+
 void check_namespaces(const Config& c, Reporter& report) {
   for (std::size_t i = 0; i < c.namespaces.size(); ++i) {
     const std::string& name = c.namespaces[i].name;
@@ -189,7 +206,14 @@ void check_namespaces(const Config& c, Reporter& report) {
       if (c.namespaces[j].name == name)
         report.error(key, fmt::format("{} is there twice", quote(name)), "Join the two tables.");
     }
+    check_grant(c.namespaces[i], fmt::format("namespace[{}].grant", i), report);
   }
+}
+
+void check_compat(const Config& c, Reporter& report) {
+  if (!c.compat.unsigned_wallet) return;
+  report.warn("compat.unsigned_wallet", "anyone may read and remove the notifications of any wallet, without proof",
+              "Let clients send their access token, watch gatecast_unsigned_wallet_total fall to 0, and turn it off.");
 }
 
 void resolve_paths(Loaded& loaded, Reporter& report) {
@@ -308,6 +332,7 @@ void complete(Loaded& loaded, const LoadOptions& options) {
   check_realtime(c, report);
   check_limits(c, report);
   check_webhooks(c, report);
+  check_compat(c, report);
   check_namespaces(c, report);
   if (options.dev) make_dev_keys(loaded, options);
   check_secrets(loaded, options);

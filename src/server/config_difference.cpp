@@ -9,8 +9,8 @@ namespace gatecast::server {
 namespace {
 
 /// What a reload takes; everything else needs a restart. token.key and its defaults show as rings.
-constexpr std::string_view kReloaded[] = {"api.key",   "token.trusted", "session.key",
-                                          "namespace", "log",           "token.key_dir"};
+constexpr std::string_view kReloaded[] = {"api.key",   "ops.operator", "token.trusted", "session.key",
+                                          "namespace", "log",          "token.key_dir", "limits.log_burst"};
 /// A port that speaks TLS takes another certificate; one that is plain stays so.
 constexpr std::string_view kCertificates[] = {"http.tls", "ops.tls"};
 constexpr std::string_view kShownAsRing[] = {"token.key", "token.algorithm"};

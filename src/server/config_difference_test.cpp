@@ -68,6 +68,12 @@ TEST(ConfigDifference, WhatNeedsARestartIsComparedWithTheStart) {
   EXPECT_EQ(difference(started, started, fresh).changed, Texts{"log.level"});
 }
 
+TEST(ConfigDifference, TheOneLimitThatTheLogTakesAtOnce) {
+  const auto d = difference(config_of(""), config_of(""), config_of("[limits]\nlog_burst = 7\n"));
+  EXPECT_EQ(d.restart, Texts{});
+  EXPECT_EQ(d.changed, Texts{"limits.log_burst"});
+}
+
 /// Every key of the table is compared: one that is forgotten would change unnoticed.
 TEST(ConfigDifference, EveryKeyCounts) {
   Config base;

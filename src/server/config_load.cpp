@@ -286,6 +286,11 @@ Raw dev_defaults() {
     put(table, "name", text(name));
     put(table, "allow_subscribe_for_client", Raw(yes));
     put(table, "allow_publish_for_client", Raw(yes));
+    // What was missed comes again, so that it can be tried.
+    put(table, "allow_history_for_client", Raw(yes));
+    put(table, "history_size", Raw{.value = std::int64_t{100}, .where = "--dev"});
+    put(table, "history_ttl", text("10m"));
+    put(table, "force_recovery", Raw(yes));
     namespaces.push_back(std::move(table));
   }
   put(root, "namespace", Raw{.value = std::move(namespaces), .where = "--dev"});

@@ -62,7 +62,15 @@ std::vector<std::pair<std::string, std::string>> process_environment();
 
 /// The findings as lines for people, errors first.
 std::string render_findings(const std::vector<Finding>& findings);
-/// Every key, its value (secrets as fingerprints) and where it came from.
+/// One value as people may see it: a secret is "***", beside its fingerprint.
+struct ShownValue {
+  std::string key{};
+  std::string value{};
+  std::string origin{};  // as in Loaded; "default", or "derived" for what was made of others
+};
+/// Every key with its value and where it came from.
+std::vector<ShownValue> shown_values(const Loaded& loaded);
+/// The same as lines.
 std::string render_show(const Loaded& loaded);
 /// A complete TOML file of the defaults with a comment for every key.
 std::string render_default();

@@ -88,12 +88,6 @@ void each_group(std::string& out, auto section) {
   }
 }
 
-struct ShownLine {
-  std::string key;
-  std::string value;
-  std::string origin;
-};
-
 std::string origin_of(const Loaded& loaded, const std::string& key, const std::string& array) {
   auto at = loaded.origins.find(key);
   if (at != loaded.origins.end()) return at->second;
@@ -125,10 +119,10 @@ std::string render_findings(const std::vector<Finding>& findings) {
   return out;
 }
 
-std::string render_show(const Loaded& loaded) {
+std::vector<ShownValue> shown_values(const Loaded& loaded) {
   // A copy, because the table's accessors hand out places to write to.
   Config config = loaded.config;
-  std::vector<ShownLine> lines;
+  std::vector<ShownValue> lines;
   for (const Row& row : rows()) {
     const ArrayRow* array = array_of(row.path);
     if (array != nullptr) continue;
@@ -150,14 +144,19 @@ std::string render_show(const Loaded& loaded) {
       lines.push_back({fmt::format("{} {}", port, what), std::move(value), "derived"});
     }
   }
+  return lines;
+}
+
+std::string render_show(const Loaded& loaded) {
+  const auto lines = shown_values(loaded);
   constexpr std::size_t kMaxColumn = 40;
   std::size_t keys = 0, values = 0;
-  for (const ShownLine& line : lines) {
+  for (const ShownValue& line : lines) {
     keys = std::max(keys, line.key.size());
     if (line.value.size() <= kMaxColumn) values = std::max(values, line.value.size());
   }
   std::string out;
-  for (const ShownLine& line : lines) {
+  for (const ShownValue& line : lines) {
     out += fmt::format("{:<{}}  {:<{}}  {}\n", line.key, keys, line.value, values, line.origin);
   }
   return out;
@@ -190,11 +189,10 @@ std::string render_reference() {
       "value and where it came from, `config default` prints a file to start from. Secrets are shown as fingerprints: "
       "the\n"
       "first 8 bytes of their SHA-256.\n\n"
-      "`--dev` makes keys in `data.dir` (`dev-token-key.pem`, `dev-session.key`, `dev-api.key`), turns on pages and\n"
-      "Solana sign-in for the server's own port on localhost, opens channels without a namespace and of `chat` to\n"
-      "signed-in clients, and lets weak secrets and `realtime.insecure` pass with a warning. Without it nothing is "
-      "made\n"
-      "and both are errors.\n";
+      "`--dev` makes keys in `data.dir` (`dev-token-key.pem`, `dev-session.key`, `dev-api.key`, `dev-operator.key`),\n"
+      "turns on pages and Solana sign-in for the server's own port on localhost, opens channels without a namespace\n"
+      "and of `chat`, with a history of ten minutes, to signed-in clients, and lets weak secrets and\n"
+      "`realtime.insecure` pass with a warning. Without it nothing is made and both are errors.\n";
   each_group(out, reference_section);
   return out;
 }

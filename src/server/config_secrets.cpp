@@ -279,6 +279,9 @@ void check_operators(Loaded& loaded, SecretCheck& check) {
       continue;
     }
     one.digest = std::move(*digest);
+    if (one.name.find_first_not_of("0123456789") == std::string::npos) {
+      check.report().error(path + ".name", "is a number", "In the audit log a number is a user of the machine.");
+    }
     one.fingerprint = short_fingerprint(one.digest);
     for (std::size_t j = 0; j < i; ++j) {
       if (operators[j].name == one.name)
@@ -396,8 +399,7 @@ void make_dev_keys(Loaded& loaded, const LoadOptions& options) {
       dev_file(loaded, options, operator_path, "ops.operator", [&] { return write_random(operator_path); })) {
     auto secret = read_secret_file(operator_path);
     if (secret) {
-      c.ops.operators.push_back(
-          {.name = "dev", .sha256 = hex_encode(crypto::sha256(secret->expose())), .role = "act"});
+      c.ops.operators.push_back({.name = "dev", .sha256 = hex_encode(crypto::sha256(secret->expose())), .role = "act"});
     }
     loaded.origins["ops.operator"] = "--dev";
   }

@@ -48,7 +48,8 @@ constexpr Row kRows[] = {
     {"api.key.secret", AT(api_keys[i].secret), "The key itself, instead of its sha256."},
     {"api.key.use_until", AT(api_keys[i].use_until), "From this moment the key is refused: 2027-01-31T00:00:00Z."},
     {"api.key.scopes", AT(api_keys[i].scopes), "What the key may do.",
-     "publish|presence|history|connections|users|sessions|mint|events|doctor|audit|grants|notify|all", 0, kMaxCount, true},
+     "publish|presence|history|connections|users|sessions|mint|events|doctor|audit|grants|notify|all", 0, kMaxCount,
+     true},
 
     {"data.dir", AT(data.dir), "Folder of the database, the lock and the logs."},
     {"store.url", AT(store.url), "The database; a relative path lies in data.dir."},

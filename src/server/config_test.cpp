@@ -149,6 +149,15 @@ TEST(Config, BadFilesAndTheirExactFindings) {
       {"[[namespace]]\nname = \"a:b\"\n",
        "error    gatecast.toml:2:1: namespace[0].name: \"a:b\" is not a namespace's name\n"
        "         Use letters, digits, '-', '_' and '.', at most 64; the ':' after it belongs to the channel.\n"},
+      {"[[namespace]]\nname = \"post\"\ngrant = \"post:{x}\"\n",
+       "error    gatecast.toml:3:1: namespace[0].grant: \"post:{x}\": braces hold one digit: {1} to {9}, a part of the "
+       "channel's name\n"
+       "         Write the resource as grant_add names it, with parts of the channel's name: \"post:{1}\".\n"},
+      {"[[namespace]]\nname = \"post\"\ngrant = \"vip\"\nallow_user_limited_channels = true\n",
+       "error    gatecast.toml:3:1: namespace[0].grant: is there beside allow_user_limited_channels, by which a "
+       "channel's "
+       "name alone lets users in\n"
+       "         Keep one of the two.\n"},
       {"[realtime]\npong = \"25s\"\n",
        "error    gatecast.toml:2:1: realtime.pong: 25s is not less than realtime.ping, 25s\n"
        "         An answer must arrive before the next ping.\n"},

@@ -25,6 +25,7 @@ void Connection::on_connect(const protocol::Command& command) {
   std::string token = command.token.empty() ? std::exchange(pending_->token, {}) : std::string(command.token);
   const std::uint32_t id = command.id;
   pending_->connect_id = id;
+  take_version_told(command.data);
   for (const auto& sub : command.subs) {
     if (sub.recover)
       pending_->since.emplace_back(sub.channel, broker::StreamPosition{sub.offset, broker::epoch_asked(sub.epoch)});
@@ -151,7 +152,7 @@ void Connection::join_channels() {
   auto& joining = *pending_->joining;
   pending_->waiting = true;
   joining.open = joining.channels.size();
-  if (joining.open == 0) return connected_now();
+  if (joining.open == 0) return finish_joining();
   worker_.hub().hold(*this);
   for (std::size_t i = 0, count = joining.channels.size(); i < count; ++i) {
     const Subscribing& wish = joining.channels[i].wish;
@@ -171,7 +172,7 @@ void Connection::joined(std::size_t index, Result<hub::Subscribed> done) {
   }
   auto& joining = *pending_->joining;
   joining.channels[index].done = std::move(*done);
-  if (--joining.open == 0) connected_now();
+  if (--joining.open == 0) finish_joining();
 }
 
 // Writes the connect reply. The session is looked at once more in this very turn: what ended while the channels were
@@ -186,12 +187,14 @@ void Connection::connected_now() {
   phase_ = Phase::connected;
   leave_crowd();
   metrics::count<"connects_total">(metrics::Outcome::ok);
+  metrics::gauge_add<"clients_connected">(1);
   auto& frame = worker_.scratch();
   frame.clear();
   ws::append_frame(frame, ws::Opcode::text, connect_reply(*joining));
   metrics::count<"messages_out_total">();
   worker_.hub().release(*this, frame);
-  log::info("connection", {{"user", user_->id}, {"sid", sid_}, {"client", client_id()}, {"ip", ip_}});
+  log::info("connection",
+            {{"user", user_->id}, {"sid", sid_}, {"client", client_id()}, {"ip", ip_}, {"request", pending_->request}});
   for (const auto& [wish, done] : joining->channels) {
     if (!is_personal(wish.channel)) take_seat(wish);
   }
@@ -222,6 +225,8 @@ std::string Connection::connect_reply(const Joining& joining) {
     subs.push_back({wish.channel, views.emplace_back(wish, done, services.clock.wall()).result()});
   }
   result.subs = subs;
+  const std::string data = grants_at_connect();
+  result.data = data;
   std::string reply;
   protocol::append_reply(reply, joining.id, result);
   return reply;

@@ -96,6 +96,7 @@ void Connection::take(std::span<char> bytes) {
 
 void Connection::bury() {
   if (phase_ == Phase::buried) return;
+  if (phase_ == Phase::connected) metrics::gauge_add<"clients_connected">(-1);
   unfile();
   worker_.hub().forget(*this);
   leave_all_seats();
@@ -153,8 +154,9 @@ void Connection::on_time() {
       if (http_->last) break;
       if (http_->answering) return;
       if (http_->parser.started()) {
-        log::info("limited", {{"reason", info(Errc::request_timeout).name}, {"ip", ip_}});
-        return refuse_http(Errc::request_timeout);
+        const auto request = id_so_far();
+        log::info("limited", {{"reason", info(Errc::request_timeout).name}, {"ip", ip_}, {"request", request}});
+        return refuse_http(Errc::request_timeout, request);
       }
       // A connection that is kept alive ends in silence, one that never asked or does not take its answers is noted.
       if (queued_bytes() > 0) {
@@ -197,6 +199,7 @@ hub::Slice Connection::closing_frames(std::uint16_t code, std::string_view reaso
 void Connection::begin_closing(std::uint16_t code, std::string_view reason, bool keep, bool push) {
   if (phase_ == Phase::closing || phase_ == Phase::buried) return;
   const bool told_of_channels = phase_ == Phase::connected;
+  if (told_of_channels) metrics::gauge_add<"clients_connected">(-1);
   phase_ = Phase::closing;
   unfile();
   worker_.hub().mute(*this, keep && told_of_channels);
@@ -211,8 +214,15 @@ void Connection::begin_closing(std::uint16_t code, std::string_view reason, bool
 
 void Connection::note_end(Errc counted, std::uint16_t code, std::string_view reason) {
   metrics::count<"disconnects_total">(counted);
-  log::info("disconnection", {{"code", code}, {"reason", reason}, {"ip", ip_}, {"user", user_id()}, {"sid", sid_}});
-  if (phase_ != Phase::connected) return;
+  const bool was_connected = phase_ == Phase::connected;
+  const std::string name = was_connected ? client_id() : pending_ != nullptr ? pending_->request : std::string();
+  log::info("disconnection", {{"code", code},
+                              {"reason", reason},
+                              {"ip", ip_},
+                              {"user", user_id()},
+                              {"sid", sid_},
+                              {was_connected ? "client" : "request", name}});
+  if (!was_connected) return;
   const WallTime now = worker_.services().clock.wall();
   worker_.closed().note({.client = client_id(),
                          .user = std::string(user_id()),

@@ -32,6 +32,10 @@
 #include "ws/decoder.hpp"
 #include "ws/encoder.hpp"
 
+namespace gatecast::access {
+enum class Verdict : std::uint8_t;
+}
+
 namespace gatecast::server {
 
 class Connection final : public hub::Client, public net::Ready, public net::Timed {
@@ -69,6 +73,12 @@ class Connection final : public hub::Client, public net::Ready, public net::Time
   /// The session ended: nothing more is taken or delivered, then the close code says why.
   void mute_ended();
   void close_ended(Errc reason);
+
+  /// Whether a grant opened one of its channels.
+  bool has_granted() const;
+  /// Ends the subscriptions whose grant is gone; true where some could not be judged (connection_grants.cpp). With
+  /// `all_unread_end` those end too.
+  bool rejudge_grants(bool all_unread_end);
 
   // What the application does to a connection (server_subscriptions.cpp).
   /// Subscribes the client, which is told by a push; nothing where it is subscribed, or not connected (any more).
@@ -127,12 +137,14 @@ class Connection final : public hub::Client, public net::Ready, public net::Time
   };
   /// What only exists between the upgrade and the connect command's reply, or while a command waits.
   struct Pending {
-    std::string token;  // of the upgrade request, or empty
+    std::string token;    // of the upgrade request, or empty
+    std::string request;  // the upgrade's id, in the log
     bool token_in_query = false;
     Behind behind;
     std::uint32_t connect_id = 0;
     std::vector<Since> since{};  // where the client was on channels that the server subscribes it to
     std::unique_ptr<Joining> joining{};
+    std::optional<std::int64_t> grants_known{};  // the version that the client has; none: it does not ask for grants
     bool waiting = false;
   };
 
@@ -167,11 +179,12 @@ class Connection final : public hub::Client, public net::Ready, public net::Time
   void take_http(std::string_view bytes);
   void take_request();
   void take_ahead();
-  void refuse_http(Errc code);
+  std::string id_so_far() const;
+  void refuse_http(Errc code, const std::string& request);
   static Task<void> serve(Worker& worker, std::uint64_t id, http::Request request);
   void finish_request(bool head, http::Response response);
   void end_http();
-  Result<void> upgrade(const http::Request& request, const std::string& ip);
+  Result<void> upgrade(const http::Request& request, const std::string& ip, const std::string& request_id);
 
   // WebSocket (connection_ws.cpp).
   void take_ws(std::span<char> bytes);
@@ -187,6 +200,8 @@ class Connection final : public hub::Client, public net::Ready, public net::Time
   void on_compressed(std::string_view payload);
   static hub::Slice closing_frames(std::uint16_t code, std::string_view reason, bool push);
   void begin_closing(std::uint16_t code, std::string_view reason, bool keep, bool push);
+  void tell_subscribed(std::string_view channel) const;
+  void tell_unsubscribed(std::string_view channel, std::uint32_t code) const;
   void note_end(Errc counted, std::uint16_t code, std::string_view reason);
 
   // Limits (connection_limits.cpp).
@@ -223,6 +238,25 @@ class Connection final : public hub::Client, public net::Ready, public net::Time
   static Task<void> renew(Worker& worker, std::uint64_t id, std::uint32_t command, std::string token,
                           std::string user_id, std::string ip);
   void reply_rpc(std::uint32_t id, std::string_view data);
+
+  // Grants (connection_grants.cpp).
+  using Go = std::move_only_function<void(Connection&)>;
+  using Then = std::move_only_function<void(Connection&, const Result<void>& read)>;
+  std::optional<std::string> grant_asked(const NamespaceConfig& n, std::string_view channel) const;
+  access::Verdict judge_grant(std::string_view resource) const;
+  static Task<void> read_grants(Worker& worker, std::uint64_t id, std::string user_id, Then then);
+  void refuse_granted(std::uint32_t id, Errc code);
+  void begin_subscribe(Subscribing wish);
+  void subscribe_after_reading(Subscribing wish);
+  void with_grant(std::uint32_t command, std::string resource, Go go, std::uint8_t readings);
+  void if_granted(const protocol::Command& command, const NamespaceConfig& n, Go go);
+  void take_version_told(std::string_view data);
+  void finish_joining(std::uint8_t readings = 3);
+  std::string grants_at_connect() const;
+  std::size_t grants_most() const;
+  void on_grants_rpc(const protocol::Command& command);
+  static Task<void> reply_grants(Worker& worker, std::uint64_t id, std::uint32_t command, std::string user_id,
+                                 std::optional<std::int64_t> known);
 
   // Commands about a channel (channel_commands.cpp).
   Asker asker(std::string_view channel) const;

@@ -4,6 +4,8 @@
 #include "metrics/registry.hpp"
 #include "server/connection.hpp"
 #include "server/exchange.hpp"
+#include "server/notification_caller.hpp"
+#include "server/operators.hpp"
 #include "server/token_source.hpp"
 #include "session/bell.hpp"
 #include "ws/deflate.hpp"
@@ -46,7 +48,9 @@ http::Response preflight(const Services& services, const http::Request& request,
   if (route && kRoutes[*route].cors && services.origins.allows(origin, request.header("Host"))) {
     add_cors(response, request);
     response.set("Access-Control-Allow-Methods", match.allow);
-    response.set("Access-Control-Allow-Headers", "authorization, content-type");
+    const bool wallet = takes_wallet_header(services, kRoutes[*route].name);
+    response.set("Access-Control-Allow-Headers",
+                 fmt::format("authorization, content-type{}{}", wallet ? ", " : "", wallet ? kWalletHeader : ""));
     response.set("Access-Control-Max-Age", "300");
   }
   return response;
@@ -72,7 +76,12 @@ Task<Result<void>> admit(Exchange& exchange, std::chrono::seconds& retry_after) 
       !services.origins.allows(request.header("Origin"), request.header("Host"))) {
     co_return fail(Errc::origin_denied, std::string(request.header("Origin").substr(0, 256)));
   }
-  if (exchange.route.caller == Caller::api_key) {
+  const bool open_to_operators = exchange.route.caller == Caller::api_key_or_operator;
+  if (open_to_operators && brings_operator(request)) {
+    auto person = co_await admit_operator(exchange, retry_after);
+    if (!person) co_return person.error();
+    exchange.person = *person;
+  } else if (open_to_operators || exchange.route.caller == Caller::api_key) {
     auto key = find_api_key(services, request.header("X-API-Key"));
     if (!key) co_return key.error();
     exchange.api_key = *key;
@@ -109,6 +118,11 @@ Task<http::Response> route_request(Exchange& exchange) {
   co_return response;
 }
 
+http::Response refuse_unrouted(Errc code, const std::string& ip, const std::string& request) {
+  log::info("refusal", {{"code", info(code).name}, {"ip", ip}, {"request", request}});
+  return failure(fail(code), request);
+}
+
 }  // namespace
 
 void Connection::take_http(std::string_view bytes) {
@@ -124,10 +138,11 @@ void Connection::take_http(std::string_view bytes) {
   }
   auto taken = http.parser.feed(bytes);
   if (!taken) {
-    if (worker_.may_log_refusal(ip_)) {
-      log::info("refusal", {{"code", info(taken.error().code).name}, {"detail", taken.error().detail}, {"ip", ip_}});
-    }
-    return refuse_http(taken.error().code);
+    const auto request = id_so_far();
+    log::info(
+        "refusal",
+        {{"code", info(taken.error().code).name}, {"detail", taken.error().detail}, {"ip", ip_}, {"request", request}});
+    return refuse_http(taken.error().code, request);
   }
   if (!http.parser.done()) {
     if (http.parser.expects_continue() && !std::exchange(http.continued, true)) {
@@ -140,7 +155,11 @@ void Connection::take_http(std::string_view bytes) {
 }
 
 void Connection::take_request() {
-  if (too_many_requests()) return refuse_http(Errc::rate_limited);
+  if (too_many_requests()) {
+    const auto request = id_so_far();
+    log::info("refusal", {{"code", info(Errc::rate_limited).name}, {"ip", ip_}, {"request", request}});
+    return refuse_http(Errc::rate_limited, request);
+  }
   auto& http = *http_;
   http.answering = http.asked = true;
   http.continued = false;
@@ -148,9 +167,13 @@ void Connection::take_request() {
   spawn(serve(worker_, id_, http.parser.take()));
 }
 
-void Connection::refuse_http(Errc code) {
-  auto response = failure(fail(code), crypto::random_id(16));
+/// The id of a request that is not whole: its own where a proxy gave it one and the head could be read.
+std::string Connection::id_so_far() const { return request_id(worker_.services(), http_->parser.so_far(), ip_.text()); }
+
+void Connection::refuse_http(Errc code, const std::string& request) {
+  auto response = failure(fail(code), request);
   response.close = true;
+  response.set("X-Request-Id", request);
   if (code == Errc::rate_limited) response.set("Retry-After", kRetryAfter);
   metrics::count<"http_requests_total">(metrics::kUnknownRoute, metrics::Status{response.status});
   finish_request(false, std::move(response));
@@ -164,6 +187,9 @@ Task<void> Connection::serve(Worker& worker, std::uint64_t id, http::Request req
   const auto match = router.match(request.method, request.path);
   const std::string peer = connection->ip_.text();
   const std::string ip = http::client_ip(peer, request.headers, services.proxies);
+  if (port == Port::public_) {
+    services.sightings.look(request, peer, ip, services.proxies, services.config.http.tls.on());
+  }
   const std::string rid = request_id(services, request, peer);
   const bool head = request.method == "HEAD";
 
@@ -182,7 +208,7 @@ Task<void> Connection::serve(Worker& worker, std::uint64_t id, http::Request req
         response = failure(exchange, fail(Errc::temporarily_unavailable, "draining"));
         response.set("Retry-After", "1");
       } else if (admitted) {
-        auto refused = connection->upgrade(request, ip);
+        auto refused = connection->upgrade(request, ip, rid);
         if (refused) co_return metrics::count<"http_requests_total">(route, metrics::Status{101});
         response = failure(exchange, refused.error());
         if (refused.error().code == Errc::websocket_version) response.set("Sec-WebSocket-Version", "13");
@@ -202,10 +228,10 @@ Task<void> Connection::serve(Worker& worker, std::uint64_t id, http::Request req
   } else if (match.kind == http::RouteMatch::Kind::options) {
     response = preflight(services, request, router, match);
   } else if (match.kind == http::RouteMatch::Kind::method_not_allowed) {
-    response = failure(fail(Errc::method_not_allowed), rid);
+    response = refuse_unrouted(Errc::method_not_allowed, ip, rid);
     response.set("Allow", match.allow);
   } else {
-    response = failure(fail(Errc::not_found), rid);
+    response = refuse_unrouted(Errc::not_found, ip, rid);
   }
   response.set("X-Request-Id", rid);
   if (!request.keep_alive || services.draining.load()) response.close = true;
@@ -251,7 +277,7 @@ void Connection::take_ahead() {
   set_reading(true);
 }
 
-Result<void> Connection::upgrade(const http::Request& request, const std::string& ip) {
+Result<void> Connection::upgrade(const http::Request& request, const std::string& ip, const std::string& request_id) {
   auto& services = worker_.services();
   const auto join = [&request](std::string_view name) { return http::join_header(request.headers, name); };
   const auto upgrade_field = join("Upgrade");
@@ -276,6 +302,7 @@ Result<void> Connection::upgrade(const http::Request& request, const std::string
   auto brought = brought_token(request, services.config.http);
   pending_->token = std::move(brought.token);
   pending_->token_in_query = brought.in_query;
+  pending_->request = request_id;
   ip_ = CompactText(ip);
   std::optional<std::string> extension;
   if (services.config.realtime.compression) extension = ws::choose_deflate(join("Sec-WebSocket-Extensions"));

@@ -27,6 +27,10 @@ constexpr std::array kBindings{
     Binding{"jwks", jwks},
     Binding{"demo", page},
     Binding{"asset", page},
+    Binding{"console", page},
+    Binding{"console_asset", page},
+    Binding{"test_page", page},
+    Binding{"test_token_doctor", page_token_doctor},
     Binding{"api_lines", api_lines},
     Binding{"api_method", api_method},
     Binding{"api_batch", api_batch},
@@ -46,6 +50,10 @@ constexpr std::array kBindings{
     Binding{"link_telegram", link_telegram},
     Binding{"identity_unlink", identity_unlink},
     Binding{"auth_ticket", auth_ticket},
+    Binding{"user_grants", user_grants},
+    Binding{"notifications", notifications},
+    Binding{"notifications_read", notifications_read},
+    Binding{"notifications_remove", notifications_remove},
     Binding{"fonana_signin", fonana_signin},
     Binding{"fonana_check", fonana_check},
     Binding{"oauth_introspect", oauth_introspect},
@@ -86,13 +94,11 @@ http::Response failure(const Error& error, std::string_view request_id) {
 }
 
 http::Response failure(const Exchange& exchange, const Error& error) {
-  if (exchange.worker.may_log_refusal(exchange.ip)) {
-    log::info("refusal", {{"code", info(error.code).name},
-                          {"detail", error.detail},
-                          {"route", exchange.route.name},
-                          {"ip", exchange.ip},
-                          {"request", exchange.request_id}});
-  }
+  log::info("refusal", {{"code", info(error.code).name},
+                        {"detail", error.detail},
+                        {"route", exchange.route.name},
+                        {"ip", exchange.ip},
+                        {"request", exchange.request_id}});
   return failure(error, exchange.request_id);
 }
 

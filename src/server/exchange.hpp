@@ -22,8 +22,9 @@ struct Exchange {
   const RouteSpec& route;
   std::string ip;  // the client's, behind trusted proxies
   std::string request_id;
-  const ApiKey* api_key = nullptr;  // where the route's caller is a back end
-  bool honest = false;              // a known user's proof was good: a strict route does not count the call
+  const ApiKey* api_key = nullptr;   // where the caller is a back end
+  const Operator* person = nullptr;  // where the caller is an operator with a token
+  bool honest = false;               // a known user's proof was good: a strict route does not count the call
 
   Services& services() const { return worker.services(); }
   session::ClientInfo client() const;

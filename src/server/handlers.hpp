@@ -34,6 +34,12 @@ Task<http::Response> link_wallet(Exchange& exchange);  // routes_link.cpp
 Task<http::Response> link_telegram(Exchange& exchange);
 Task<http::Response> identity_unlink(Exchange& exchange);
 
+Task<http::Response> user_grants(Exchange& exchange);  // routes_grants.cpp
+
+Task<http::Response> notifications(Exchange& exchange);  // routes_notifications.cpp
+Task<http::Response> notifications_read(Exchange& exchange);
+Task<http::Response> notifications_remove(Exchange& exchange);
+
 Task<http::Response> jwks(Exchange& exchange);
 
 Task<http::Response> api_lines(Exchange& exchange);
@@ -47,5 +53,6 @@ Task<http::Response> healthz(Exchange& exchange);
 Task<http::Response> readyz(Exchange& exchange);
 
 Task<http::Response> page(Exchange& exchange);
+Task<http::Response> page_token_doctor(Exchange& exchange);  // routes_token_doctor.cpp
 
 }  // namespace gatecast::server

@@ -77,6 +77,8 @@ Namespaces::Found Namespaces::may_subscribe(std::string_view channel, const Aske
     const bool named = is_named(channel, who.user, limited);
     if (limited) return named ? found : Errc::permission_denied;
   }
+  // Who holds the grant may, and nobody else: that is the connection's to find out.
+  if (!n.grant.empty()) return who.user.empty() ? Found(Errc::permission_denied) : found;
   if (granted(who, n.allow_subscribe_for_client, false, n.allow_subscribe_for_anonymous)) return found;
   return Errc::permission_denied;
 }

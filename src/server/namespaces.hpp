@@ -2,11 +2,11 @@
 //
 // A channel's namespace is the text before its first colon (after a leading `$`); without a colon it is "". Rules in
 // the order of the protocol: `#<user id>` belongs to one user and is subscribed by the server alone, `$…` needs a
-// subscription token, `…#ann,bob` is for these users where the namespace has such channels; then the namespace's
-// options. A subscription token that was accepted decides alone.
-// Errors: bad_request (form of the name), unknown_channel, permission_denied, not_available (the namespace does not
-// keep what is asked for).
-// Threads: any, also beside `use`. Lifetime: tables outlive the calls begun with them.
+// subscription token, `…#ann,bob` is for these users where the namespace has such channels; where the namespace asks
+// for a grant, every user may who holds it, which the connection finds out; then the namespace's options. A
+// subscription token that was accepted decides alone. Errors: bad_request (form of the name), unknown_channel,
+// permission_denied, not_available (the namespace does not keep what is asked for). Threads: any, also beside `use`.
+// Lifetime: tables outlive the calls begun with them.
 #pragma once
 
 #include <atomic>

@@ -44,6 +44,20 @@ TEST(Namespaces, DecideWhoMaySubscribe) {
   }
 }
 
+TEST(Namespaces, WhereAGrantIsAskedForItAloneDecides) {
+  const std::vector<NamespaceConfig> all = {
+      {.name = "post", .allow_publish_for_client = true, .grant = "post:{1}"},
+      {.name = "open", .allow_subscribe_for_client = true, .allow_subscribe_for_anonymous = true, .grant = "vip"},
+  };
+  const Namespaces granted(all, false, 255);
+  // Whether the user holds it is found out by the connection.
+  EXPECT_EQ(outcome(granted.may_subscribe("post:42", {"ann"})), "");
+  EXPECT_EQ(outcome(granted.may_subscribe("post:42", {""})), "permission_denied");
+  EXPECT_EQ(outcome(granted.may_subscribe("open:1", {""})), "permission_denied") << "nobody holds nothing";
+  EXPECT_EQ(outcome(granted.may_subscribe("$post:42", {"ann"})), "permission_denied");
+  EXPECT_EQ(outcome(granted.may_subscribe_by_token("post:42")), "");
+}
+
 TEST(Namespaces, DecideWhoMayPublish) {
   const struct {
     const char* channel;

@@ -1,4 +1,4 @@
-// Publications as the protocol's writers take them.
+// Publications and presences as the protocol's writers take them.
 #pragma once
 
 #include <string_view>
@@ -10,6 +10,15 @@
 #include "protocol/reply.hpp"
 
 namespace gatecast::server {
+
+/// Views into the entries of a presence, which outlive them.
+template <class Entries>
+std::vector<protocol::ClientInfo> presence_views(const Entries& entries) {
+  std::vector<protocol::ClientInfo> views;
+  views.reserve(entries.size());
+  for (const auto& who : entries) views.push_back({who->user, who->client, who->conn_info, who->chan_info});
+  return views;
+}
 
 /// Views into publications that outlive it.
 class PublicationViews {

@@ -4,6 +4,7 @@
 
 #include <csignal>
 #include <future>
+#include <map>
 
 #include "metrics/registry.hpp"
 #include "server/config_difference.hpp"
@@ -60,11 +61,13 @@ std::string list_of(const std::vector<std::string>& texts) {
 
 }  // namespace
 
-log::Options log_options(const LogConfig& config) {
-  return {.dir = config.dir,
-          .json = config.format == "json",
-          .level = level_of(config.level),
-          .retention_days = config.retention_days};
+log::Options log_options(const Config& config) {
+  return {.dir = config.log.dir,
+          .json = config.log.format == "json",
+          .level = level_of(config.log.level),
+          .retention_days = config.log.retention_days,
+          .file_bytes = config.log.file_bytes,
+          .burst = config.limits.log_burst};
 }
 
 session::SessionKeyList session_key_list(const Config& config) {
@@ -105,6 +108,32 @@ std::string reload_json(const ReloadReport& report) {
       .done();
 }
 
+std::string config_json(const Loaded& loaded, const Loaded* started, const std::vector<std::string>& restart) {
+  std::map<std::string, ShownValue, std::less<>> before;
+  if (started != nullptr) {
+    for (auto& value : shown_values(*started)) before.emplace(value.key, std::move(value));
+  }
+  const auto waits = [&restart](std::string_view key) {
+    return std::ranges::any_of(restart, [key](std::string_view path) {
+      if (!key.starts_with(path)) return false;
+      const auto rest = key.substr(path.size());
+      return rest.empty() || rest.front() == '.' || rest.front() == '[' || rest.front() == ' ';
+    });
+  };
+  std::string values;
+  for (const auto& value : shown_values(loaded)) {
+    JsonOut out;
+    out.text("key", value.key);
+    const auto at = before.find(value.key);
+    const bool held = at != before.end() && at->second.value != value.value && waits(value.key);
+    out.text("value", held ? at->second.value : value.value).text("from", held ? at->second.origin : value.origin);
+    if (held) out.text("waits", value.value);
+    if (!values.empty()) values += ',';
+    values += out.done();
+  }
+  return JsonOut().raw("values", "[" + values + "]").done();
+}
+
 ReloadReport Reloading::run(const LoadOptions& options) {
   // Who asks while this one runs has raised the signal again.
   auto asked = waiting();
@@ -113,6 +142,10 @@ ReloadReport Reloading::run(const LoadOptions& options) {
   if (loaded.ok()) {
     auto taken = take(loaded.config);
     report = taken ? std::move(*taken) : refused(taken.error());
+    if (report.taken) {
+      auto shown = std::make_unique<const std::string>(config_json(loaded, &parts_.started, report.restart));
+      shown_.replace(std::move(shown), parts_.clock.steady());
+    }
   }
   for (auto& finding : loaded.findings) report.findings.push_back(std::move(finding));
   metrics::count<"reloads_total">(report.taken ? metrics::Outcome::ok : metrics::Outcome::refused);
@@ -132,13 +165,13 @@ Result<ReloadReport> Reloading::take(const Config& fresh) {
   }
   std::string problem;
   // Opened anew even where nothing changed: the file may have been moved away.
-  if (!log::open_log(log_options(fresh.log), problem)) {
+  if (!log::open_log(log_options(fresh), problem)) {
     return fail(Errc::config_invalid, fmt::format("log.dir: {}", problem));
   }
   if (auto keyed = parts_.sessions.take_keys(session_key_list(fresh)); !keyed) return keyed.error();
 
   ReloadReport report{.taken = true};
-  auto differing = difference(parts_.started, taken_, fresh);
+  auto differing = difference(parts_.started.config, taken_, fresh);
   report.changed = difference(parts_.settings.get().ring, (*settings)->ring);
   report.changed.insert(report.changed.end(), differing.changed.begin(), differing.changed.end());
   report.restart = std::move(differing.restart);
@@ -150,6 +183,7 @@ Result<ReloadReport> Reloading::take(const Config& fresh) {
   parts_.namespaces.use(next.namespaces);
   take_trusted(std::move(*trusted));
   taken_ = fresh;
+  if (parts_.taken) parts_.taken(fresh);
   return report;
 }
 

@@ -33,12 +33,15 @@ struct ReloadReport {
   std::vector<Finding> findings{};     // of the new configuration; where it was refused, the errors
 };
 
+/// What `Reloading::shown` says; where keys wait for a restart, with the values that `started` has.
+std::string config_json(const Loaded& loaded, const Loaded* started, const std::vector<std::string>& restart);
+
 class Reloading {
  public:
   /// Of one key set or certificate that is read anew; nothing has changed where it fails.
   using Step = std::function<Result<void>(const Config&)>;
   struct Parts {
-    const Config& started;
+    const Loaded& started;
     const Clock& clock;
     Versioned<const Settings>& settings;
     token::Issuer& issuer;
@@ -49,13 +52,17 @@ class Reloading {
     outbound::Outbound* outbound;
     net::Shard& home;  // where the key sets of trusted issuers are fetched
     Step certificates{};
+    std::function<void(const Config&)> taken{};  // told of what has been taken
   };
-  explicit Reloading(Parts parts) : parts_(std::move(parts)), taken_(parts_.started) {}
+  explicit Reloading(Parts parts) : parts_(std::move(parts)), taken_(parts_.started.config) {}
 
   /// Loads with these options, takes what it can, answers those who asked before, and says in the log what came of it.
   ReloadReport run(const LoadOptions& options);
   /// Has the main thread reload; its report.
   Task<ReloadReport> ask();
+  /// `{"values":[{"key", "value", "from", "waits"?}]}` of what is in force; `waits` is another value that a restart
+  /// would bring. Any thread.
+  std::string shown() const { return shown_.get(); }
   /// The server stops: who asks is refused from here on.
   void close();
 
@@ -67,6 +74,7 @@ class Reloading {
 
   Parts parts_;
   Config taken_;
+  Versioned<const std::string> shown_{std::make_unique<const std::string>(config_json(parts_.started, nullptr, {}))};
   std::mutex mutex_;  // over all below
   std::vector<Resume<ReloadReport>> waiting_;
   bool closed_ = false;
@@ -77,7 +85,7 @@ Result<std::unique_ptr<token::TrustedVerifier>> make_trusted_verifier(const Conf
                                                                       outbound::Outbound* outbound, const Clock& clock,
                                                                       const token::TrustedVerifier* former = nullptr);
 session::SessionKeyList session_key_list(const Config& config);
-log::Options log_options(const LogConfig& config);
+log::Options log_options(const Config& config);
 
 /// `{"taken", "changed", "restart", "findings"}`, as `gatecast reload` shows it.
 std::string reload_json(const ReloadReport& report);

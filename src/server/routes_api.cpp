@@ -1,9 +1,10 @@
 // The server API over HTTP: what a back end with an API key may do, in the shape of Centrifugo's server SDKs.
 //
-// POST /api/<method> takes one object, POST /api one `{method, params}` a line, POST /api/batch `{commands:[…]}`. A
-// refusal of the request is `{"error":{code, message, name}}` with status 200, as those SDKs expect; a refusal of the
-// caller, or of an idempotency key, is an HTTP failure. With `X-Centrifugo-Error-Mode: transport` every refusal of a
-// single method has its HTTP status.
+// POST /api/<method>, which operators with a token may call as well, takes one object, POST /api one `{method, params}`
+// a line, POST /api/batch `{commands:[…]}`. A refusal of the request is `{"error":{code, message, name}}` with status
+// 200, as those SDKs expect; a refusal of the caller, or of an idempotency key, is an HTTP failure. With
+// `X-Centrifugo-Error-Mode: transport` every refusal of a single method has its HTTP status.
+#include "metrics/registry.hpp"
 #include "server/api_methods.hpp"
 #include "server/handlers.hpp"
 #include "server/json_out.hpp"
@@ -17,7 +18,9 @@ constexpr std::size_t kAnswerBytes = 16u << 20;  // of their answers together, b
 ApiCall call_of(const Exchange& exchange) {
   return {.worker = exchange.worker,
           .key = exchange.api_key,
-          .actor = fmt::format("key:{}", exchange.api_key->name),
+          .person = exchange.person,
+          .actor = exchange.person != nullptr ? fmt::format("operator:{}", exchange.person->name)
+                                              : fmt::format("key:{}", exchange.api_key->name),
           .ip = exchange.ip,
           .user_agent = std::string(exchange.request.header("User-Agent").substr(0, 256))};
 }
@@ -27,8 +30,10 @@ Task<Answer> run_command(ApiCall& call, std::string_view name, std::string_view 
   if (bytes > kAnswerBytes) co_return fail(Errc::limit_exceeded, "the answers before it fill the reply");
   auto entry = find_api_method(call, name);
   if (!entry) co_return entry.error();
-  // It may wait for half a minute, and what stands behind it with it.
-  if (name == "events") co_return fail(Errc::bad_request, "events is called by itself");
+  // They may wait for half a minute, and what stands behind them as well.
+  if (name == "events" || name == "log_tail") {
+    co_return fail(Errc::bad_request, fmt::format("{} is called by itself", name));
+  }
   if (params.empty() || params == "null") params = "{}";
   if (!params.starts_with('{')) co_return fail(Errc::field_invalid, "params: not an object");
   co_return co_await run_api(call, **entry, params, {});
@@ -82,6 +87,12 @@ Task<http::Response> api_method(Exchange& exchange) {
   const std::string_view name = given.empty() ? std::string_view("events") : given;
   ApiCall call = call_of(exchange);
   auto entry = find_api_method(call, name);
+  if (call.person != nullptr) {
+    metrics::count<"operator_calls_total">(entry ? metrics::Outcome::ok : metrics::Outcome::refused);
+    if (!entry && entry.error().code == Errc::operator_role) {
+      co_await audit_call(call, name, {}, {}, "refused: the role is view");
+    }
+  }
   if (!entry) {
     const bool unknown = entry.error().code == Errc::method_not_found;
     co_return failure(exchange,

@@ -1,4 +1,5 @@
-// The reserved RPC methods of a connection: gatecast.renew, gatecast.time. All others are not available.
+// The reserved RPC methods of a connection: gatecast.renew, gatecast.grants, gatecast.time. All others are not
+// available.
 #include "core/time_text.hpp"
 #include "metrics/registry.hpp"
 #include "protocol/json_writer.hpp"
@@ -24,6 +25,7 @@ void Connection::on_rpc(const protocol::Command& command) {
     const WallTime now = worker_.services().clock.wall();
     return reply_rpc(command.id, JsonOut().text("time", format_rfc3339(now)).number("ms", unix_ms(now)).done());
   }
+  if (command.rpc_method == "gatecast.grants") return on_grants_rpc(command);
   if (command.rpc_method != "gatecast.renew") return reply_error(command.id, Errc::not_available);
   auto token = refresh_token_of(command.data);
   if (!token) return reply_error(command.id, token.error().code);

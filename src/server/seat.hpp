@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "broker/presence.hpp"
+#include "core/compact_text.hpp"
 
 namespace gatecast::server {
 
@@ -22,6 +23,7 @@ struct Seat {
   bool listed = false;           // in the channel's presence
   bool told = false;             // its joining was told to others, and so will be its leaving
   Origin origin = Origin::client;
+  CompactText grant{};  // the resource that opens the channel, while the user holds it; empty: none is asked for
 };
 
 /// What the client did not ask for it cannot ask for again: where that fails, the connection is closed.

@@ -6,14 +6,18 @@
 #include "server/connection.hpp"
 #include "server/draining.hpp"
 #include "server/exchange.hpp"
+#include "server/granted.hpp"
 #include "server/json_out.hpp"
+#include "server/notification_json.hpp"
 #include "server/signin_options.hpp"
 #include "server/stream_file.hpp"
+#include "server/system_push.hpp"
 #include "session/claims_map.hpp"
 
 namespace gatecast::server {
 namespace {
 
+constexpr Duration kInboxUpkeepEvery = std::chrono::minutes(1);
 constexpr unsigned kShardsMax = 64;  // a channel's home keeps its shards in one word
 
 unsigned shard_count(const Config& config) {
@@ -22,7 +26,11 @@ unsigned shard_count(const Config& config) {
 }
 
 limits::RateLimits rate_limits(const LimitsConfig& l) {
-  return {.strict = {l.rate_strict}, .liberal = {l.rate_liberal}, .connect = {l.rate_connect}, .api = {l.rate_api}};
+  return {.strict = {l.rate_strict},
+          .liberal = {l.rate_liberal},
+          .connect = {l.rate_connect},
+          .api = {l.rate_api},
+          .operators = {l.rate_strict}};
 }
 
 std::chrono::seconds whole_seconds(Millis t) { return std::chrono::floor<std::chrono::seconds>(t); }
@@ -54,19 +62,10 @@ session::SessionOptions session_options(const Config& config) {
 }
 
 /// Tells a user on the personal channel that one of the sessions was ended because a copied token was used.
-void tell_of_reuse(Worker& worker, const session::Ending& ending) {
-  auto publication = std::make_shared<broker::Publication>();
-  publication->channel = personal_channel(ending.user_id);
-  publication->data = JsonOut()
-                          .object("gatecast", JsonOut()
-                                                  .text("type", "session.ended")
-                                                  .text("reason", info(ending.reason).name)
-                                                  .text("session", ending.sid))
-                          .done();
-  spawn([](Worker& w, std::shared_ptr<broker::Publication> told) -> Task<void> {
-    const auto history = history_of(Namespaces::personal());
-    static_cast<void>((co_await w.hub().publish(std::move(told), history)).has_value());
-  }(worker, std::move(publication)));
+void tell_of_reuse(Services& services, const session::Ending& ending) {
+  const auto told =
+      JsonOut().text("type", "session.ended").text("reason", info(ending.reason).name).text("session", ending.sid);
+  push_system(services, ending.user_id, JsonOut().object("gatecast", told).done());
 }
 
 void add_routes(Services& services) {
@@ -150,9 +149,13 @@ Result<void> Server::wire() {
       .ops_routes = http::Router(),
       .started = parts_.clock.wall(),
   });
+  wire_grants();
+  wire_inbox();
   add_routes(*services_);
+  figures_ = std::make_unique<Figures>(*services_);
+  services_->figures = figures_.get();
   reloading_ = std::make_unique<Reloading>(
-      Reloading::Parts{.started = config,
+      Reloading::Parts{.started = parts_.loaded,
                        .clock = parts_.clock,
                        .settings = settings_,
                        .issuer = issuer_,
@@ -162,8 +165,11 @@ Result<void> Server::wire() {
                        .trusted = trusted_,
                        .outbound = parts_.outbound,
                        .home = shards_[0],
-                       .certificates = [this](const Config& c) { return load_certificates(c); }});
+                       .certificates = [this](const Config& c) { return load_certificates(c); },
+                       .taken = [this](const Config& c) { checks_->use(c); }});
   services_->reloading = reloading_.get();
+  checks_ = std::make_unique<SelfChecks>(config, parts_.clock);
+  services_->checks = checks_.get();
 
   mesh_.post_control = [this](unsigned shard, Loop::Fn fn) { shards_[shard].post_control(std::move(fn)); };
   mesh_.post_data = [this](unsigned shard, std::size_t bytes, Loop::Fn fn) {
@@ -183,9 +189,7 @@ Result<void> Server::wire() {
       worker->shard().post_control(
           [&w = *worker, ending, since] { w.end_session(ending.user_id, ending.sid, ending.reason, since); });
     }
-    if (ending.reason == Errc::refresh_reuse) {
-      workers_[0]->shard().post_control([&w = *workers_[0], ending] { tell_of_reuse(w, ending); });
-    }
+    if (ending.reason == Errc::refresh_reuse) tell_of_reuse(*services_, ending);
   });
   return {};
 }
@@ -224,7 +228,10 @@ Result<void> Server::start() {
   });
   running_ = true;
   all_bound.get_future().wait();
-  shards_[0].loop().post([this, &loaded] { spawn(load(loaded)); });
+  shards_[0].loop().post([this, &loaded] {
+    figures_->start(shards_[0].loop());
+    spawn(load(loaded));
+  });
   auto result = loaded.get_future().get();
   // There are file systems that know no sockets: sign-in and messages go without, the operators' commands do not.
   if (auto opened = result ? open_control() : Result<void>{}; !opened) {
@@ -258,6 +265,8 @@ std::string Server::streams_path() const { return parts_.config.data.dir + "/str
 Task<void> Server::load(std::promise<Result<void>>& loaded) {
   auto result = co_await sessions_->load();
   if (result && webhooks_) result = co_await webhooks_->start();
+  if (result) grants_->start(*Loop::current());
+  if (result) inbox_upkeep_->start(*Loop::current());
   if (result) trusted_.get().start(*Loop::current());
   loaded.set_value(std::move(result));
 }
@@ -265,9 +274,36 @@ Task<void> Server::load(std::promise<Result<void>>& loaded) {
 Task<void> Server::drain(std::promise<void>& drained) {
   if (control_) co_await control_->stop();
   if (webhooks_) co_await webhooks_->stop();
+  co_await inbox_upkeep_->stop();
+  co_await grants_->stop();
   co_await trusted_.get().stop();
   co_await sessions_->drain();
+  // Once this comes back the store has told of every change before it, and tells of none any more.
+  static_cast<void>((co_await parts_.store.ping()).has_value());
   drained.set_value();
+}
+
+void Server::wire_grants() {
+  grants_ = std::make_unique<access::Grants>(parts_.store, parts_.clock,
+                                             access::Grants::Options{.user_max = parts_.config.limits.grants_user});
+  grants_->on_audited([this] { events_.ring(); });
+  grants_->on_changed([this](const store::GrantChange& change) { tell_grant(*services_, change); });
+  services_->grants = grants_.get();
+}
+
+void Server::wire_inbox() {
+  const auto& config = parts_.config;
+  inbox_ = std::make_unique<inbox::Inbox>(
+      inbox::Inbox::Parts{.store = parts_.store,
+                          .clock = parts_.clock,
+                          .home = shards_[0].loop(),
+                          .tell =
+                              [this](const inbox::Event& e) {
+                                push_system(*services_, e.user_id, event_json(e), parts_.clock.steady());
+                              }},
+      inbox::Inbox::Options{.held_max = config.limits.notifications_user, .retention = config.notifications.retention});
+  inbox_upkeep_ = std::make_unique<session::Periodic>(kInboxUpkeepEvery, [this] { return inbox_->prune(); });
+  services_->inbox = inbox_.get();
 }
 
 Result<void> Server::wire_webhooks() {
@@ -305,6 +341,7 @@ void Server::stop() {
   running_ = false;
   services_->draining.store(true);
   reloading_->close();
+  checks_->close();
   // Who waits for events has an answer at once.
   events_.close();
   Draining draining(*services_, !services_->ready.load());

@@ -11,14 +11,19 @@
 #include <memory>
 #include <string>
 
+#include "access/grants.hpp"
 #include "cache/memory.hpp"
+#include "inbox/inbox.hpp"
 #include "limits/idempotency.hpp"
 #include "outbound/outbound.hpp"
 #include "server/control_socket.hpp"
+#include "server/figures.hpp"
 #include "server/reloading.hpp"
+#include "server/self_checks.hpp"
 #include "server/services.hpp"
 #include "server/worker.hpp"
 #include "session/accounts.hpp"
+#include "session/periodic.hpp"
 #include "session/webhooks.hpp"
 #include "token/issuer.hpp"
 #include "token/trusted.hpp"
@@ -30,6 +35,7 @@ class Server {
  public:
   struct Parts {
     const Config& config;
+    const Loaded& loaded;  // where it came from
     const Clock& clock;
     store::Store& store;
     outbound::Outbound* outbound = nullptr;  // for hooks, key sets and a chain's node
@@ -48,11 +54,15 @@ class Server {
   const token::KeyRing& keys() const { return settings_.get().ring; }
   /// Reads the configuration anew (SIGHUP; server/reloading.hpp).
   ReloadReport reload(const LoadOptions& options) { return reloading_->run(options); }
+  /// Of configuration, keys and machine; blocks on the file system.
+  Checks checks() const { return checks_->now(); }
 
  private:
   Server(Parts parts, std::unique_ptr<const Settings> settings, std::unique_ptr<token::TrustedVerifier> trusted);
   Result<void> wire();
   Result<void> wire_webhooks();
+  void wire_grants();
+  void wire_inbox();
   Result<void> listen_all();
   /// The certificates of the ports that speak TLS, for the connections to come; where one cannot be used all stay as
   /// they are. Any thread, blocking.
@@ -83,7 +93,12 @@ class Server {
   std::unique_ptr<session::Webhooks> webhooks_;
   std::unique_ptr<ControlSocket> control_;
   std::unique_ptr<Services> services_;
+  std::unique_ptr<access::Grants> grants_;
+  std::unique_ptr<inbox::Inbox> inbox_;
+  std::unique_ptr<session::Periodic> inbox_upkeep_;
+  std::unique_ptr<Figures> figures_;
   std::unique_ptr<Reloading> reloading_;
+  std::unique_ptr<SelfChecks> checks_;
   hub::Mesh mesh_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::uint16_t public_port_ = 0;

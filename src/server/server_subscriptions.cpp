@@ -42,6 +42,7 @@ void Connection::subscribed_by_api(const Subscribing& wish, const Result<hub::Su
     form(wish.joins).encode(frame, *missed);
     worker_.hub().send(*this, frame);
   }
+  tell_subscribed(wish.channel);
   take_seat(wish);
 }
 

@@ -21,10 +21,17 @@
 #include "server/config.hpp"
 #include "server/namespaces.hpp"
 #include "server/settings.hpp"
+#include "server/sightings.hpp"
 #include "server/user_counts.hpp"
 #include "session/sessions.hpp"
 #include "store/store.hpp"
 
+namespace gatecast::access {
+class Grants;
+}
+namespace gatecast::inbox {
+class Inbox;
+}
 namespace gatecast::limits {
 class Idempotency;
 }
@@ -35,7 +42,9 @@ class Bell;
 
 namespace gatecast::server {
 
+class Figures;
 class Reloading;
+class SelfChecks;
 class Worker;
 
 struct Services {
@@ -59,7 +68,12 @@ struct Services {
   http::Router ops_routes;
   net::TlsPort public_tls{};
   net::TlsPort ops_tls{};
+  access::Grants* grants = nullptr;
+  inbox::Inbox* inbox = nullptr;
   Reloading* reloading = nullptr;  // takes a new configuration when asked
+  Figures* figures = nullptr;      // what went on lately
+  SelfChecks* checks = nullptr;    // what the server says of its own state
+  Sightings sightings{};           // of proxies
   std::vector<Worker*> workers{};
   UserCounts user_counts{};
   limits::Debtors debtors{};

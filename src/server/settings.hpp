@@ -21,6 +21,7 @@ struct Settings {
   token::KeyRing ring;
   token::DoctorInput doctor{};  // its ring is the one above
   std::string jwks{};
+  Duration log_summary{};  // 0: none
 
   static Result<std::unique_ptr<const Settings>> make(const Config& config, WallTime now);
 };

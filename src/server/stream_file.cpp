@@ -1,13 +1,12 @@
 #include "server/stream_file.hpp"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 
-#include "net/socket.hpp"
+#include "core/file_write.hpp"
 
 namespace gatecast::server {
 namespace {
@@ -25,26 +24,10 @@ std::string number(std::uint64_t n) {
   return bytes;
 }
 
-bool write_all(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t n = ::write(fd, bytes.data(), std::min(bytes.size(), kChunk));
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return false;
-    bytes.remove_prefix(static_cast<std::size_t>(n));
-  }
-  return true;
-}
-
-bool write_parts(int fd, const std::vector<std::string>& parts) {
-  for (const auto& part : parts) {
-    if (!write_all(fd, number(part.size())) || !write_all(fd, part)) return false;
-  }
-  return ::fsync(fd) == 0;
-}
-
 Result<std::string> read_all(const std::string& path) {
-  const net::Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file) return errno == ENOENT ? Result<std::string>(std::string{}) : Result<std::string>(failed(path, "open"));
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.open())
+    return errno == ENOENT ? Result<std::string>(std::string{}) : Result<std::string>(failed(path, "open"));
   std::string bytes;
   for (;;) {
     const std::size_t before = bytes.size();
@@ -59,18 +42,15 @@ Result<std::string> read_all(const std::string& path) {
 }  // namespace
 
 Result<void> write_streams(const std::string& path, const std::vector<std::string>& parts) {
-  const std::string draft = path + ".new";
-  {
-    const net::Fd file(::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, S_IRUSR | S_IWUSR));
-    if (!file) return failed(draft, "open");
-    if (!write_parts(file.get(), parts)) {
-      const Error error = failed(draft, "write");
-      ::unlink(draft.c_str());
-      return error;
-    }
+  // Reserved first: views point into it.
+  std::vector<std::string> sizes;
+  sizes.reserve(parts.size());
+  std::vector<std::string_view> pieces;
+  for (const auto& part : parts) {
+    pieces.push_back(sizes.emplace_back(number(part.size())));
+    pieces.push_back(part);
   }
-  if (::rename(draft.c_str(), path.c_str()) != 0) return failed(path, "rename");
-  return {};
+  return replace_file(path, path + ".new", pieces);
 }
 
 Result<std::vector<std::string>> take_streams(const std::string& path) {

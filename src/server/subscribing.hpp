@@ -35,8 +35,11 @@ struct Subscribing {
   bool listed = false;
   bool told = false;
   bool reject_unrecovered = false;
-  bool delta = false;       // takes differences
-  hub::FilterRef filter{};  // of what it wants; not with differences
+  bool delta = false;         // takes differences
+  bool granted = false;       // stands while the user holds `grant`
+  std::uint8_t readings = 0;  // how often the store was asked for the user's grants
+  std::string grant{};        // the resource; empty: there is none that opens the channel
+  hub::FilterRef filter{};    // of what it wants; not with differences
 
   hub::SubscribeOptions options() const {
     return {.joins = joins, .recover = since, .newest_only = newest_only, .filter = filter, .delta = delta};

@@ -14,8 +14,6 @@ constexpr int kAcceptsATurn = 64;
 // Without a descriptor to spare the waiting peer cannot even be refused: until one may be free nobody is accepted.
 constexpr Duration kExhaustedRest = std::chrono::milliseconds(100);
 
-// Lines of the log about refused requests, a second and shard; the others are a number.
-constexpr std::uint64_t kRefusalLines = 100;
 // How long a client may go on over its rate, in seconds of that rate, before it is disconnected.
 constexpr Duration kPatience = std::chrono::seconds(5);
 
@@ -173,21 +171,11 @@ void Worker::note_refused(Errc code, std::string_view ip) {
   refused_.ip = ip;
 }
 
-bool Worker::may_log_refusal(std::string_view ip) {
-  if (++left_out_.count <= kRefusalLines) return true;
-  left_out_.ip = ip;
-  return false;
-}
-
 void Worker::tell_refused() {
   if (refused_.count > 0) {
     log::warn("limited", {{"reason", info(refused_.code).name}, {"count", refused_.count}, {"ip", refused_.ip}});
   }
-  if (left_out_.count > kRefusalLines) {
-    log::warn("limited", {{"reason", "refusals"}, {"count", left_out_.count - kRefusalLines}, {"ip", left_out_.ip}});
-  }
   refused_ = {};
-  left_out_ = {};
 }
 
 Connection* Worker::find(std::uint64_t id) {
@@ -224,6 +212,10 @@ std::size_t Worker::end_session(std::string_view user_id, std::string_view sid, 
   return meant.size();
 }
 
+void Worker::note_push(std::string_view user_id, SteadyTime since) {
+  if (users_.find(user_id) != nullptr) pushes_.push_back(since);
+}
+
 void Worker::close_all() {
   for (auto& [id, connection] : connections_) connection->bury();
 }
@@ -240,6 +232,11 @@ bool Worker::flush() {
       metrics::observe<"revocation_closed_seconds">(std::chrono::duration<double>(now - since).count());
     }
     endings_.clear();
+  }
+  if (!more && !pushes_.empty()) {
+    const auto now = services_.clock.steady();
+    for (auto since : pushes_) metrics::observe<"push_seconds">(std::chrono::duration<double>(now - since).count());
+    pushes_.clear();
   }
   return more;
 }

@@ -76,8 +76,6 @@ class Worker final : public net::Turns {
   Duration accept_wait(Port port);
   /// Counts a peer that was not served; the log has one line a second of them.
   void note_refused(Errc code, std::string_view ip);
-  /// Whether one more refused request has a line of its own in the log: a flood must not fill the disk.
-  bool may_log_refusal(std::string_view ip);
 
   /// Begins what is done every second. On the worker's shard.
   void start_ticking();
@@ -103,6 +101,9 @@ class Worker final : public net::Turns {
   /// Ends every connection of that user (of that session where `sid` is not empty); gives their number.
   /// `since`: when the ending was committed, for revocation_closed_seconds.
   std::size_t end_session(std::string_view user_id, std::string_view sid, Errc reason, SteadyTime since);
+
+  /// A message of the server to that user lies before this turn's end; `since`: when what it tells of was committed.
+  void note_push(std::string_view user_id, SteadyTime since);
 
   /// Destroys every connection: the shard stops.
   void close_all();
@@ -131,6 +132,7 @@ class Worker final : public net::Turns {
   std::uint64_t last_id_ = 0;
   unsigned handshakes_ = 0;          // this turn's
   std::vector<SteadyTime> endings_;  // of this turn, until their close frames are sent
+  std::vector<SteadyTime> pushes_;   // of this turn, until they are sent
   hub::HubStats reported_;
   std::size_t reported_subscriptions_ = 0;
   std::size_t reported_channels_ = 0;
@@ -148,8 +150,7 @@ class Worker final : public net::Turns {
     Errc code{};
     std::string ip;  // of the last
   };
-  Refused refused_;   // peers at the socket
-  Refused left_out_;  // refused requests, from kRefusalLines on
+  Refused refused_;  // peers at the socket
   Loop::TimerId tick_ = 0;
 };
 

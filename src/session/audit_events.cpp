@@ -43,7 +43,11 @@ std::string event_json(const store::AuditRow& row) {
   member(out, "user", row.user_id);
   member(out, "session", row.sid);
   member(out, "reason", row.code);
-  return out += R"(,"data":{}})";
+  // Of a grant the detail's first line is data for the application, one JSON object.
+  const bool grant = row.kind.starts_with("grant_") && row.detail.starts_with('{');
+  out += R"(,"data":)";
+  out += grant ? std::string_view(row.detail).substr(0, row.detail.find('\n')) : std::string_view("{}");
+  return out += '}';
 }
 
 }  // namespace gatecast::session

@@ -3,7 +3,8 @@
 //   {"seq", "type", "at", "user", "session"?, "reason"?, "data":{…}}
 //
 // Place: the event feed and webhooks write the same form. Pure; any thread. `reason` is a code of the registry;
-// addresses, agents and what an operator noted stay in the audit log. Bounds: kEventBytesMax an event.
+// addresses, agents and who of the operators did it stay in the audit log; `data` is that of a grant's change. Bounds:
+// kEventBytesMax an event.
 #pragma once
 
 #include <optional>

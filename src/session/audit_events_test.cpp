@@ -19,6 +19,23 @@ TEST(AuditEvents, EventIsOneJsonObjectWithoutWhatIsPersonal) {
             R"("reason":"ended_by_operator","data":{}})");
 }
 
+TEST(AuditEvents, AGrantsEventHasItsDataAndNotWhoDidIt) {
+  store::AuditRow row{.at = from_unix_ms(1'800'000'000'000),
+                      .kind = "grant_removed",
+                      .user_id = "u1",
+                      .detail = R"({"change":"removed","id":"g1","resource":"post:42","key":"}"})"
+                                "\nkey:shop",
+                      .seq = 7};
+  EXPECT_EQ(event_json(row), R"({"seq":7,"type":"grant.changed","at":"2027-01-15T08:00:00Z","user":"u1",)"
+                             R"("data":{"change":"removed","id":"g1","resource":"post:42","key":"}"}})");
+  // Of a deleted user nothing personal is left.
+  row.detail.clear();
+  EXPECT_TRUE(event_json(row).ends_with(R"("data":{}})"));
+  for (const auto* kind : {"grant_added", "grant_changed", "grant_removed", "grant_expired"}) {
+    EXPECT_EQ(event_type(kind), "grant.changed");
+  }
+}
+
 TEST(AuditEvents, KindsOfEventsAreThoseOfTheLog) {
   EXPECT_EQ(*audit_kinds(std::vector<std::string>{"session.ended"}),
             (std::vector<std::string>{"signout", "operator", "ended"}));

@@ -55,6 +55,24 @@ class LogStore final : public store::Store {
   }
   Task<Result<std::vector<store::UserView>>> users(std::string, std::uint32_t) override { co_return Errc::internal; }
   Task<Result<std::vector<store::AuditRow>>> audit_log(store::AuditQuery) override { co_return Errc::internal; }
+  Task<Result<store::GrantAdded>> add_grant(store::GrantAdd) override { co_return Errc::internal; }
+  Task<Result<store::GrantsRemoved>> remove_grants(store::GrantRemove) override { co_return Errc::internal; }
+  Task<Result<std::vector<store::UserGrants>>> grants_of(std::vector<std::string>) override {
+    co_return Errc::internal;
+  }
+  Task<Result<store::GrantsSwept>> sweep_grants(std::uint32_t, store::GrantsLanded) override {
+    co_return Errc::internal;
+  }
+  Task<Result<std::vector<store::Notified>>> notify(store::Notify) override { co_return Errc::internal; }
+  Task<Result<store::NotificationPage>> notifications(store::NotificationQuery) override { co_return Errc::internal; }
+  Task<Result<store::NotificationsChanged>> read_notifications(std::string, store::NotificationChoice,
+                                                               WallTime) override {
+    co_return Errc::internal;
+  }
+  Task<Result<store::NotificationsChanged>> remove_notifications(std::string, store::NotificationChoice) override {
+    co_return Errc::internal;
+  }
+  Task<Result<std::uint64_t>> prune_notifications(WallTime, std::uint32_t) override { co_return Errc::internal; }
   Task<Result<std::uint64_t>> position(std::string) override { co_return Errc::internal; }
   Task<Result<void>> set_position(std::string, std::uint64_t) override { co_return Result<void>{}; }
   Task<Result<std::optional<WallTime>>> restored_at() override { co_return Errc::internal; }

@@ -96,13 +96,15 @@ struct AuditRow {
   std::string kind{};  // "signin", "signout", "operator", "ended" (by a limit or a rule), "refusal",
                        // "renewal_repeated", "renewal_reissued", "store_rewound", "user_created", "user_changed",
                        // "user_blocked", "user_unblocked", "user_deleted", "linked", "unlinked",
-                       // "store_restored", "signin_unproven" (a name without proof, in development)
+                       // "store_restored", "signin_unproven" (a name without proof, in development),
+                       // "grant_added", "grant_changed", "grant_removed", "grant_expired"
   std::string user_id{};
   std::string sid{};
   std::string ip{};
   std::string code{};  // registry name, where there is one
   /// Never a secret. user_created: how ("solana", …, "api"); user_changed: names of the members; linked, unlinked: kind
-  /// and subject; user_blocked, user_unblocked, user_deleted: by whom.
+  /// and subject; user_blocked, user_unblocked, user_deleted: by whom; grant_…: the event's data, and on a line of its
+  /// own by whom.
   std::string detail{};
   std::uint64_t count = 1;
   std::uint64_t seq = 0;  // given by the store: rises, and is never given twice
@@ -114,10 +116,11 @@ struct EventName {
   std::string_view event;
 };
 inline constexpr EventName kEventNames[] = {
-    {"user_created", "user.created"},     {"user_changed", "user.changed"}, {"user_blocked", "user.blocked"},
-    {"user_unblocked", "user.unblocked"}, {"user_deleted", "user.deleted"}, {"linked", "identity.linked"},
-    {"unlinked", "identity.unlinked"},    {"signin", "session.started"},    {"signout", "session.ended"},
-    {"operator", "session.ended"},        {"ended", "session.ended"},
+    {"user_created", "user.created"},     {"user_changed", "user.changed"},   {"user_blocked", "user.blocked"},
+    {"user_unblocked", "user.unblocked"}, {"user_deleted", "user.deleted"},   {"linked", "identity.linked"},
+    {"unlinked", "identity.unlinked"},    {"signin", "session.started"},      {"signout", "session.ended"},
+    {"operator", "session.ended"},        {"ended", "session.ended"},         {"grant_added", "grant.changed"},
+    {"grant_changed", "grant.changed"},   {"grant_removed", "grant.changed"}, {"grant_expired", "grant.changed"},
 };
 
 }  // namespace gatecast::store

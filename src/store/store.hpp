@@ -12,6 +12,8 @@
 
 #include "core/result.hpp"
 #include "core/task.hpp"
+#include "store/grants.hpp"
+#include "store/notifications.hpp"
 #include "store/rows.hpp"
 
 namespace gatecast::store {
@@ -132,9 +134,9 @@ struct Renewed {
   SessionView view;  // after the decision; where it was `end`, with reason and time
 };
 
-class Store {
+class Store : public GrantStore, public NotificationStore {
  public:
-  virtual ~Store() = default;
+  ~Store() override = default;
 
   /// Consumes the nonce, finds or makes the user, makes the session, writes audit ("user_created" before "signin" for a
   /// new user): one transaction. Errors: nonce_used, user_blocked, registration_closed; they leave nothing behind.
@@ -189,9 +191,10 @@ class Store {
   /// audit row's detail. Error: user_unknown.
   virtual Task<Result<Blocked>> block_user(std::string user_id, bool blocked, WallTime at, std::string ip,
                                            std::string actor) = 0;
-  /// Removes user, identities and sessions, and what is personal in the audit rows (address, detail); the sessions end
-  /// by ended_by_operator, which their control rows go on to say; who was referred by the user has no referrer then.
-  /// Audit row "user_deleted" with `actor` as detail. Gives the sessions that ended. Error: user_unknown.
+  /// Removes user, identities, sessions, grants and notifications, and what is personal in the audit rows (address,
+  /// detail); the sessions end by ended_by_operator, which their control rows go on to say; who was referred by the
+  /// user has no referrer then. Audit row "user_deleted" with `actor` as detail. Gives the sessions that ended. Error:
+  /// user_unknown.
   virtual Task<Result<std::vector<SessionRow>>> delete_user(std::string user_id, WallTime at, std::string actor) = 0;
   /// Users with ids beyond `after` in the order of ids, at most `limit` and 1000: for export and lists.
   virtual Task<Result<std::vector<UserView>>> users(std::string after, std::uint32_t limit) = 0;

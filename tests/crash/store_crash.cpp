@@ -1,12 +1,12 @@
-// Kills a process that signs in, renews and ends sessions, at each failpoint of the SQLite store, and looks at what is
-// left.
+// Kills a process that signs in, renews and ends sessions, and makes grants, at each failpoint of the SQLite store, and
+// looks at what is left.
 //
 //   gatecast_store_crash                  the test: runs itself as a child once for each failpoint and pass
-//   gatecast_store_crash child DATABASE   signs in, renews, ends every third session, writes a line for each answer
+//   gatecast_store_crash child DATABASE   signs in, grants, renews, ends every third session, a line for each answer
 //
-// After each death: the file is whole, every answered sign-in, renewal and ending is there, a session is at most one
-// generation ahead of what was answered, and nothing is there by halves. GATECAST_CRASH_PASSES: how often each place.
-// Exit: 0 good, 1 not, 77 (skipped) where the tree has no failpoints.
+// After each death: the file is whole, every answered sign-in, grant, renewal and ending is there, a session is at most
+// one generation ahead of what was answered, and nothing is there by halves. GATECAST_CRASH_PASSES: how often each
+// place. Exit: 0 good, 1 not, 77 (skipped) where the tree has no failpoints.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
@@ -56,6 +56,12 @@ Task<bool> lane(store::Store& store, int number) {
     auto done = co_await store.sign_in(store::make_sign_in(fmt::format("wallet-{}", i % 7), tag));
     if (!done) co_return false;
     report("signed_in", done->session.sid);
+    store::GrantAdd grant{.id = "grant " + tag, .user_id = done->user.id, .resource = "post"};
+    grant.key = tag;
+    grant.most = kLanes * kRounds;
+    auto granted = co_await store.add_grant(std::move(grant));
+    if (!granted) co_return false;
+    report("granted", fmt::format("{}/{}", done->user.id, tag));
     for (std::uint64_t next = 2; next <= 3; ++next) {
       auto renewed = co_await store.renew(renewal_of(done->session.sid, tag, next));
       if (!renewed) co_return false;
@@ -88,6 +94,7 @@ int child(const char* database) {
 struct Life {
   std::set<std::string> signed_in;
   std::set<std::string> ended;
+  std::set<std::string> granted;                     // user and key
   std::map<std::string, std::uint64_t> generations;  // the newest answered
   bool killed = false;
   int status = 0;
@@ -120,7 +127,10 @@ Life live(const std::string& database, const std::string& failpoint) {
     if (line.starts_with("renewed_")) {
       life.generations[line.substr(space + 1)] = static_cast<std::uint64_t>(line[8] - '0');
     } else {
-      (line.starts_with("ended") ? life.ended : life.signed_in).insert(line.substr(space + 1));
+      auto& answered = line.starts_with("ended")     ? life.ended
+                       : line.starts_with("granted") ? life.granted
+                                                     : life.signed_in;
+      answered.insert(line.substr(space + 1));
     }
     if (end == std::string::npos) break;
     at = end + 1;
@@ -156,6 +166,14 @@ std::string faults_after(const std::string& database, const Life& life) {
       faults += fmt::format("generation {} of {}, answered {}\n", view->session.gen, sid, answered);
     }
   }
+  for (const auto& user_and_key : life.granted) {
+    const auto slash = user_and_key.find('/');
+    auto all = loop.run((*store)->grants_of({user_and_key.substr(0, slash)}));
+    const bool there = all && std::ranges::any_of(all->front().grants, [&](const store::GrantRow& grant) {
+                         return grant.key == user_and_key.substr(slash + 1);
+                       });
+    if (!there) faults += fmt::format("lost grant {}\n", user_and_key);
+  }
   auto after = loop.run((*store)->sign_in(store::make_sign_in("after", "after")));
   if (!after) faults += fmt::format("no sign-in afterwards: {}\n", after.error().detail);
 
@@ -167,6 +185,10 @@ std::string faults_after(const std::string& database, const Life& life) {
       {"SELECT (SELECT count(*) FROM sessions) - (SELECT count(*) FROM used_nonces)", "0"},
       {"SELECT (SELECT count(*) FROM sessions) - (SELECT count(*) FROM audit WHERE kind = 'signin')", "0"},
       {"SELECT (SELECT count(*) FROM users) - (SELECT count(*) FROM identities)", "0"},
+      {"SELECT count(*) FROM grant_holders h WHERE version <> (SELECT count(*) FROM grants g WHERE g.user_id = "
+       "h.user_id)",
+       "0"},
+      {"SELECT (SELECT count(*) FROM grants) - (SELECT count(*) FROM audit WHERE kind = 'grant_added')", "0"},
       {"SELECT count(*) FROM sessions s WHERE (ended_at IS NOT NULL) <>"
        " (SELECT count(*) FROM control_log c WHERE c.subject = s.sid)",
        "0"},

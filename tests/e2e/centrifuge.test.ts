@@ -257,7 +257,7 @@ describe('the official client in Chromium', { concurrency: true }, () => {
   let shared: Page
   before(async () => {
     port = await site(suite)
-    server = await startRealtime(suite, { http: { allowed_origins: [`http://127.0.0.1:${port}`] }, realtime: { ping: '1s', pong: '900ms' } })
+    server = await startRealtime(suite, { http: { allowed_origins: [`http://127.0.0.1:${port}`] }, realtime: { ping: '2s', pong: '1900ms' } })
     browser = await chromium.launch({ executablePath, args })
     onEnd(suite, () => browser.close())
     shared = await open(suite, await browser.newContext())

@@ -25,7 +25,7 @@ export interface StartOptions {
   /** No configuration but ports and folder: what someone has who starts for the first time. */
   bare?: boolean
   /** Laid over the harness's own configuration; a function may first write files into the server's folder. */
-  config?: Table | ((dir: string, port: number) => Table)
+  config?: Table | ((dir: string, port: number, opsPort: number) => Table)
   env?: Record<string, string>
   args?: string[]
   /** Start again in the folder, and with the ports, of a server that has stopped. */
@@ -33,7 +33,7 @@ export interface StartOptions {
 }
 
 /** A port nobody listens on, outside the range from which the system takes ports for outgoing connections. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   for (;;) {
     const port = randomInt(20_000, 32_000)
     const listener = createServer()
@@ -213,7 +213,7 @@ export async function launch(scope: Scope, options: StartOptions = {}): Promise<
   const opsPort = again?.opsPort ?? (await freePort())
   const apiKey = again?.apiKey ?? randomBytes(32).toString('base64url')
   const base = again?.config ?? (options.bare ? bareConfig(dir, port, opsPort) : baseConfig(dir, port, opsPort, apiKey))
-  const over = typeof options.config === 'function' ? options.config(dir, port) : (options.config ?? {})
+  const over = typeof options.config === 'function' ? options.config(dir, port, opsPort) : (options.config ?? {})
   const server = new Server(dir, port, opsPort, apiKey, merged(base, over), options)
   onEnd(scope, async () => {
     try {

@@ -71,7 +71,7 @@ describe("the operators' port", () => {
     // Prometheus' own check: types, help, suffixes, units.
     const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], { input: reply.body, encoding: 'utf8' })
     assert.equal(status, 0, stdout + stderr)
-    for (const line of lines) assert.match(line, /^gatecast_[a-z0-9_]+(\{([a-z_]+="[^"]*",?)+\})? [-+0-9.einfaNI]+$/)
+    for (const line of lines) assert.match(line, /^(gatecast|process)_[a-z0-9_]+(\{([a-z_]+="[^"]*",?)+\})? [-+0-9.einfaNI]+$/)
   })
 
   test('API keys: none, unknown, of another scope, out of date', async () => {

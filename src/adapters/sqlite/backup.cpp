@@ -1,6 +1,7 @@
 #include "adapters/sqlite/backup.hpp"
 
 #include "adapters/sqlite/files.hpp"
+#include "core/file_write.hpp"
 
 namespace gatecast::sqlite {
 
@@ -10,7 +11,7 @@ Result<void> backup(Database& db, const std::string& path) {
   Unfinished unfinished(partial), journal(partial + "-journal");
   if (auto made = make_fresh_file(partial); !made) return made;
   if (auto copied = db.run("VACUUM INTO ?", partial); !copied) return copied.error();
-  if (auto flushed = flush(partial); !flushed) return flushed;
+  if (auto flushed = flush_file(partial); !flushed) return flushed;
   if (auto named = rename_to_free(partial, path); !named) return named;
   unfinished.keep();
   return flush_folder_of(path);

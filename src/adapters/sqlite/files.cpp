@@ -8,41 +8,10 @@
 
 #include <array>
 #include <cerrno>
-#include <cstring>
+
+#include "core/file_write.hpp"
 
 namespace gatecast::sqlite {
-namespace {
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd_ >= 0) close(fd_);
-  }
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
-
-bool write_all(int fd, const char* bytes, std::size_t size) {
-  while (size > 0) {
-    const ssize_t done = write(fd, bytes, size);
-    if (done < 0 && errno == EINTR) continue;
-    if (done < 0) return false;
-    bytes += done;
-    size -= static_cast<std::size_t>(done);
-  }
-  return true;
-}
-
-}  // namespace
-
-Error system_error(std::string_view doing, const std::string& path) {
-  return fail(Errc::store_failed, fmt::format("cannot {} {}: {}", doing, path, std::strerror(errno)));
-}
 
 bool file_exists(const std::string& path) {
   struct stat found{};
@@ -51,56 +20,44 @@ bool file_exists(const std::string& path) {
 
 Result<void> remove_file(const std::string& path) {
   if (unlink(path.c_str()) == 0 || errno == ENOENT) return {};
-  return system_error("remove", path);
+  return file_error("remove", path);
 }
 
 Result<void> make_fresh_file(const std::string& path) {
   if (auto removed = remove_file(path); !removed) return removed;
   const Descriptor file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (file.get() < 0) return system_error("make", path);
+  if (file.get() < 0) return file_error("make", path);
   return {};
 }
 
 Result<void> copy_file(const std::string& from, const std::string& to) {
   const Descriptor in(open(from.c_str(), O_RDONLY | O_CLOEXEC));
-  if (in.get() < 0) return system_error("open", from);
+  if (in.get() < 0) return file_error("open", from);
   struct stat found{};
-  if (fstat(in.get(), &found) != 0) return system_error("open", from);
+  if (fstat(in.get(), &found) != 0) return file_error("open", from);
   if (!S_ISREG(found.st_mode)) return fail(Errc::store_failed, fmt::format("{} is no file", from));
   if (auto made = make_fresh_file(to); !made) return made;
   const Descriptor out(open(to.c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC));
-  if (out.get() < 0) return system_error("open", to);
+  if (out.get() < 0) return file_error("open", to);
   std::array<char, 65536> block;
   for (;;) {
     const ssize_t got = read(in.get(), block.data(), block.size());
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return system_error("read", from);
+    if (got < 0) return file_error("read", from);
     if (got == 0) return {};
-    if (!write_all(out.get(), block.data(), static_cast<std::size_t>(got))) return system_error("write", to);
+    if (!write_all(out.get(), {block.data(), static_cast<std::size_t>(got)})) return file_error("write", to);
   }
-}
-
-Result<void> flush(const std::string& path) {
-  const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (file.get() < 0 || fsync(file.get()) != 0) return system_error("flush", path);
-  return {};
-}
-
-Result<void> flush_folder_of(const std::string& path) {
-  const auto slash = path.rfind('/');
-  if (slash == std::string::npos) return flush(".");
-  return flush(slash == 0 ? "/" : path.substr(0, slash));
 }
 
 Result<void> rename_to_free(const std::string& from, const std::string& to) {
   if (renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return {};
   // Some file systems (NFS) know no such renaming, and know links instead.
   if (errno == EINVAL && link(from.c_str(), to.c_str()) == 0) {
-    if (unlink(from.c_str()) != 0) return system_error("remove", from);
+    if (unlink(from.c_str()) != 0) return file_error("remove", from);
     return {};
   }
   if (errno == EEXIST) return fail(Errc::store_conflict, fmt::format("{} exists", to));
-  return system_error("make", to);
+  return file_error("make", to);
 }
 
 Unfinished::~Unfinished() {

@@ -1,7 +1,7 @@
 // Files put in place whole: made for this user alone, flushed, named last.
 //
-// Place: under backup and restore. Threads: any, no state. Errors: store_failed with the path and the system's word;
-// store_conflict where a name is taken.
+// Place: under backup and restore, over core/file_write.hpp. Threads: any, no state. Errors: store_failed with the path
+// and the system's word; store_conflict where a name is taken.
 #pragma once
 
 #include <string>
@@ -10,9 +10,6 @@
 
 namespace gatecast::sqlite {
 
-/// store_failed of what the system just refused.
-Error system_error(std::string_view doing, const std::string& path);
-
 bool file_exists(const std::string& path);
 /// Removes a file where there is one.
 Result<void> remove_file(const std::string& path);
@@ -20,9 +17,6 @@ Result<void> remove_file(const std::string& path);
 Result<void> make_fresh_file(const std::string& path);
 /// Copies `from` into a fresh file (0600).
 Result<void> copy_file(const std::string& from, const std::string& to);
-/// Flushes a file or a folder.
-Result<void> flush(const std::string& path);
-Result<void> flush_folder_of(const std::string& path);
 /// Gives a file another name that nothing has yet.
 Result<void> rename_to_free(const std::string& from, const std::string& to);
 

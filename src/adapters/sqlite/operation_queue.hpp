@@ -50,6 +50,32 @@ class TypedOperation final : public Operation {
   std::optional<Result<T>> result_;
 };
 
+/// One whose result is told on the store's thread too, after the flush and in the order of the commits.
+template <class T>
+class LandingOperation final : public Operation {
+ public:
+  using Work = TypedOperation<T>::Work;
+  using Landed = std::move_only_function<void(const T&)>;
+  LandingOperation(Work work, Landed landed, Resume<Result<T>> resume)
+      : work_(std::move(work)), landed_(std::move(landed)), resume_(std::move(resume)) {}
+
+  bool run(Database& db) override {
+    result_.emplace(work_(db));
+    return result_->has_value();
+  }
+  void answer() override {
+    if (*result_) landed_(**result_);
+    resume_(std::move(*result_));
+  }
+  void refuse(const Error& error) override { resume_(Result<T>(error)); }
+
+ private:
+  Work work_;
+  Landed landed_;
+  Resume<Result<T>> resume_;
+  std::optional<Result<T>> result_;
+};
+
 class OperationQueue {
  public:
   explicit OperationQueue(std::size_t bound) : bound_(bound) {}
@@ -115,6 +141,16 @@ auto submit(OperationQueue& queue, typename TypedOperation<T>::Work work) {
   return arrival<Result<T>>([&queue, work = std::move(work)](Resume<Result<T>> resume) mutable {
     queue.push(std::make_unique<TypedOperation<T>>(std::move(work), std::move(resume)));
   });
+}
+
+/// The same, and `landed` is called with what landed.
+template <class T>
+auto submit(OperationQueue& queue, typename LandingOperation<T>::Work work,
+            typename LandingOperation<T>::Landed landed) {
+  return arrival<Result<T>>(
+      [&queue, work = std::move(work), landed = std::move(landed)](Resume<Result<T>> resume) mutable {
+        queue.push(std::make_unique<LandingOperation<T>>(std::move(work), std::move(landed), std::move(resume)));
+      });
 }
 
 }  // namespace gatecast::sqlite

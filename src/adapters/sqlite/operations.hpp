@@ -50,6 +50,8 @@ Result<std::vector<store::UserView>> users(Database& db, const std::string& afte
 Result<store::Blocked> block_user(Database& db, const std::string& user_id, bool blocked, WallTime at,
                                   const std::string& ip, const std::string& actor);
 /// Of the audit rows, what is personal is removed after `forgotten_to` only.
+/// Whether there are grants or notifications of the user, as a trusted issuer's user may have without a row in users.
+Result<bool> has_affairs(Database& db, const std::string& user_id);
 Result<std::vector<store::SessionRow>> delete_user(Database& db, const std::string& user_id, std::uint64_t forgotten_to,
                                                    WallTime at, const std::string& actor);
 /// With `dry_run`, undone again.
@@ -85,6 +87,35 @@ struct AuditPart {
 Result<AuditPart> audit_part(Database& db, const store::AuditQuery& query, std::uint32_t scan);
 /// Removes address and detail.
 Result<void> forget_audit(Database& db, const std::vector<std::uint64_t>& seqs);
+
+// Grants. `now`: the store's clock.
+Result<store::GrantAdded> add_grant(Database& db, const store::GrantAdd& request, WallTime now);
+struct GrantsGone {
+  store::GrantsRemoved result{};
+  std::vector<store::GrantChange> changes{};
+};
+Result<GrantsGone> remove_grants(Database& db, const store::GrantRemove& request, WallTime now);
+Result<std::vector<store::UserGrants>> grants_of(Database& db, const std::vector<std::string>& user_ids);
+struct SweptGrants {
+  store::GrantsSwept result{};
+  std::vector<store::GrantChange> changes{};
+};
+Result<SweptGrants> sweep_grants(Database& db, std::uint32_t limit, WallTime now);
+/// Grants and version of a user.
+Result<void> forget_grants(Database& db, const std::string& user_id);
+/// Removes at most `limit` grants that were over before then.
+Result<std::uint64_t> prune_grants(Database& db, WallTime before, std::uint32_t limit);
+
+// Notifications.
+Result<std::vector<store::Notified>> notify(Database& db, const store::Notify& request);
+Result<store::NotificationPage> notifications(Database& db, const store::NotificationQuery& query);
+Result<store::NotificationsChanged> read_notifications(Database& db, const std::string& user_id,
+                                                       const store::NotificationChoice& choice, WallTime at);
+Result<store::NotificationsChanged> remove_notifications(Database& db, const std::string& user_id,
+                                                         const store::NotificationChoice& choice);
+Result<std::uint64_t> prune_notifications(Database& db, WallTime before, std::uint32_t limit);
+/// All that is a user's: notifications, the inbox's counts, keys.
+Result<void> forget_notifications(Database& db, const std::string& user_id);
 
 // Upkeep.
 /// Removes at most `limit` nonces, `limit` audit rows and `limit` control rows with their sessions.

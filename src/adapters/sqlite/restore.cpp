@@ -10,6 +10,7 @@
 #include "adapters/sqlite/files.hpp"
 #include "adapters/sqlite/schema.hpp"
 #include "core/failpoint.hpp"
+#include "core/file_write.hpp"
 #include "core/lock_file.hpp"
 
 namespace gatecast::sqlite {
@@ -60,6 +61,9 @@ Result<Restored> mark(Database& db, WallTime now) {
       " SELECT coalesce(max(id), 0) + ?, ?, 'store_restored', '', '', '', '', '', 1 FROM audit",
       kSeqStep, now);
   if (!logged) return logged.error();
+  // Versions that were given since the backup mean other grants: a client that has one must not find it current.
+  auto stepped = db.run("UPDATE grant_holders SET version = version + ?", kSeqStep);
+  if (!stepped) return stepped.error();
   const auto count = [](const Query& row) { return row.count(0); };
   auto users = first(db.select("SELECT count(*) FROM users"), count);
   if (!users) return users.error();
@@ -80,7 +84,7 @@ Result<Restored> prepare(const std::string& copy, const std::string& backup, Wal
     if (!done) return done;
     if (auto folded = fold(*db, copy); !folded) return folded.error();
   }
-  if (auto flushed = flush(copy); !flushed) return flushed.error();
+  if (auto flushed = flush_file(copy); !flushed) return flushed.error();
   return done;
 }
 
@@ -131,9 +135,9 @@ Result<void> settle(const std::string& store, const std::string& kept) {
 Result<void> keep_old(const std::string& store, const std::string& kept) {
   if (link(store.c_str(), kept.c_str()) != 0) {
     // A file system without links.
-    if (errno != EPERM && errno != ENOTSUP) return system_error("make", kept);
+    if (errno != EPERM && errno != ENOTSUP) return file_error("make", kept);
     if (auto copied = copy_file(store, kept); !copied) return copied;
-    if (auto flushed = flush(kept); !flushed) return flushed;
+    if (auto flushed = flush_file(kept); !flushed) return flushed;
   }
   return flush_folder_of(store);
 }
@@ -167,7 +171,7 @@ Result<Restored> restore(const std::string& backup, const std::string& store, Wa
     done->kept_as = *kept;
   }
   GATECAST_FAILPOINT("restore.before_rename");
-  if (rename(copy.c_str(), store.c_str()) != 0) return system_error("replace", store);
+  if (rename(copy.c_str(), store.c_str()) != 0) return file_error("replace", store);
   GATECAST_FAILPOINT("restore.renamed");
   unfinished.keep();
   if (auto flushed = flush_folder_of(store); !flushed) return flushed.error();

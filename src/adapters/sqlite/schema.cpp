@@ -131,14 +131,22 @@ CREATE TABLE restores (
 ) STRICT;
 )sql";
 
-// Grants and notifications. A user's grants_version counts changes of what the user holds, so it lies in the user's row.
-// A grant's state is 0 before from_at, 1 while it holds, 2 when it is over; what has still to begin or end is in
-// grants_by_change alone. until_at is null for ever.
+// Grants and notifications. A holder's version counts changes of what the user holds, standing those of its grants that
+// are not over; a trusted issuer's user may hold some and has no row of users. A grant's state is 0 before from_at, 1
+// while it holds, 2 when it is over; what has still to begin or end is in grants_by_change alone. until_at is null for
+// ever. A grant that is over is kept for a while, so that a repeated call finds it.
+// A notification's seq counts those of its user, so neither its id nor a cursor tells how many others get. Counts of an
+// inbox are kept by triggers: exact whatever removes rows. A trusted issuer's user has an inbox and no row of users, so
+// user_id refers to none. Keys outlive their notifications: what a user removed is not made again by a repeated call.
 constexpr const char* kGrants = R"sql(
-ALTER TABLE users ADD COLUMN grants_version INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE grant_holders (
+  user_id  TEXT PRIMARY KEY NOT NULL,
+  version  INTEGER NOT NULL,
+  standing INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 CREATE TABLE grants (
   id         TEXT NOT NULL UNIQUE,
-  user_id    TEXT NOT NULL REFERENCES users (id),
+  user_id    TEXT NOT NULL REFERENCES grant_holders (user_id),
   resource   TEXT NOT NULL,
   key        TEXT NOT NULL,
   state      INTEGER NOT NULL,
@@ -150,21 +158,43 @@ CREATE TABLE grants (
   PRIMARY KEY (user_id, resource, key)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX grants_by_change ON grants (change_at) WHERE change_at IS NOT NULL;
+CREATE INDEX grants_over ON grants (until_at) WHERE state = 2;
 
+CREATE TABLE inboxes (
+  user_id  TEXT PRIMARY KEY NOT NULL,
+  last_seq INTEGER NOT NULL,
+  held     INTEGER NOT NULL,
+  unread   INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 CREATE TABLE notifications (
-  seq        INTEGER PRIMARY KEY AUTOINCREMENT,
-  id         TEXT NOT NULL UNIQUE,
-  user_id    TEXT NOT NULL REFERENCES users (id),
+  user_id    TEXT NOT NULL REFERENCES inboxes (user_id),
+  seq        INTEGER NOT NULL,
+  id         TEXT NOT NULL,
   key        TEXT NOT NULL,
   kind       TEXT NOT NULL,
   data       TEXT NOT NULL,
   created_at INTEGER NOT NULL,
-  read_at    INTEGER
+  read_at    INTEGER,
+  UNIQUE (user_id, seq)
 ) STRICT;
-CREATE INDEX notifications_by_user ON notifications (user_id, seq);
-CREATE INDEX notifications_unread ON notifications (user_id) WHERE read_at IS NULL;
-CREATE UNIQUE INDEX notifications_by_key ON notifications (user_id, key) WHERE key <> '';
+CREATE INDEX notifications_unread ON notifications (user_id, seq) WHERE read_at IS NULL;
 CREATE INDEX notifications_by_time ON notifications (created_at);
+CREATE TABLE notification_keys (
+  user_id TEXT NOT NULL,
+  key     TEXT NOT NULL,
+  at      INTEGER NOT NULL,
+  PRIMARY KEY (user_id, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX notification_keys_by_time ON notification_keys (at);
+CREATE TRIGGER notification_made AFTER INSERT ON notifications BEGIN
+  UPDATE inboxes SET held = held + 1, unread = unread + (NEW.read_at IS NULL) WHERE user_id = NEW.user_id;
+END;
+CREATE TRIGGER notification_read AFTER UPDATE OF read_at ON notifications BEGIN
+  UPDATE inboxes SET unread = unread - (OLD.read_at IS NULL) + (NEW.read_at IS NULL) WHERE user_id = NEW.user_id;
+END;
+CREATE TRIGGER notification_gone AFTER DELETE ON notifications BEGIN
+  UPDATE inboxes SET held = held - 1, unread = unread - (OLD.read_at IS NULL) WHERE user_id = OLD.user_id;
+END;
 )sql";
 
 constexpr std::array<const char*, 4> kMigrations{kFirst, kRenewal, kAccounts, kGrants};

@@ -276,7 +276,13 @@ Task<Result<store::Blocked>> SqliteStore::block_user(std::string user_id, bool b
 Task<Result<std::vector<store::SessionRow>>> SqliteStore::delete_user(std::string user_id, WallTime at,
                                                                       std::string actor) {
   Result<store::UserView> known = co_await user(user_id);
-  if (!known) co_return known.error();
+  if (!known && known.error().code != Errc::user_unknown) co_return known.error();
+  if (!known) {
+    auto affairs =
+        co_await submit<bool>(workers_->reads, [&user_id](Database& db) { return has_affairs(db, user_id); });
+    if (!affairs) co_return affairs.error();
+    if (!*affairs) co_return known.error();
+  }
   // The audit log is long, so it is read beside the writer; the deletion itself looks only at what has come since. A
   // process that dies in between leaves a user who can be deleted again.
   store::AuditQuery of_user{.user_id = user_id, .kinds = {}, .limit = kAuditRowsMax};
@@ -318,6 +324,71 @@ Task<Result<std::vector<store::AuditRow>>> SqliteStore::audit_log(store::AuditQu
     end = part->end;
   }
   co_return rows;
+}
+
+Task<Result<store::GrantAdded>> SqliteStore::add_grant(store::GrantAdd request) {
+  co_return co_await submit<store::GrantAdded>(
+      workers_->writes,
+      [this, &request](Database& db) { return sqlite::add_grant(db, request, workers_->clock.wall()); },
+      [&request](const store::GrantAdded& done) {
+        if (request.landed && done.changed) request.landed({&done.change, 1});
+      });
+}
+
+Task<Result<store::GrantsRemoved>> SqliteStore::remove_grants(store::GrantRemove request) {
+  auto gone = co_await submit<GrantsGone>(
+      workers_->writes,
+      [this, &request](Database& db) { return sqlite::remove_grants(db, request, workers_->clock.wall()); },
+      [&request](const GrantsGone& done) {
+        if (request.landed && !done.changes.empty()) request.landed(done.changes);
+      });
+  if (!gone) co_return gone.error();
+  co_return gone->result;
+}
+
+Task<Result<std::vector<store::UserGrants>>> SqliteStore::grants_of(std::vector<std::string> user_ids) {
+  co_return co_await submit<std::vector<store::UserGrants>>(
+      workers_->reads, [&user_ids](Database& db) { return sqlite::grants_of(db, user_ids); });
+}
+
+Task<Result<store::GrantsSwept>> SqliteStore::sweep_grants(std::uint32_t limit, store::GrantsLanded landed) {
+  auto swept = co_await submit<SweptGrants>(
+      workers_->writes, [this, limit](Database& db) { return sqlite::sweep_grants(db, limit, workers_->clock.wall()); },
+      [&landed](const SweptGrants& done) {
+        if (landed && !done.changes.empty()) landed(done.changes);
+      });
+  if (!swept) co_return swept.error();
+  co_return swept->result;
+}
+
+Task<Result<std::vector<store::Notified>>> SqliteStore::notify(store::Notify request) {
+  co_return co_await submit<std::vector<store::Notified>>(
+      workers_->writes, [&request](Database& db) { return sqlite::notify(db, request); });
+}
+
+Task<Result<store::NotificationPage>> SqliteStore::notifications(store::NotificationQuery query) {
+  co_return co_await submit<store::NotificationPage>(
+      workers_->reads, [&query](Database& db) { return sqlite::notifications(db, query); });
+}
+
+Task<Result<store::NotificationsChanged>> SqliteStore::read_notifications(std::string user_id,
+                                                                          store::NotificationChoice choice,
+                                                                          WallTime at) {
+  co_return co_await submit<store::NotificationsChanged>(workers_->writes, [&user_id, &choice, at](Database& db) {
+    return sqlite::read_notifications(db, user_id, choice, at);
+  });
+}
+
+Task<Result<store::NotificationsChanged>> SqliteStore::remove_notifications(std::string user_id,
+                                                                            store::NotificationChoice choice) {
+  co_return co_await submit<store::NotificationsChanged>(workers_->writes, [&user_id, &choice](Database& db) {
+    return sqlite::remove_notifications(db, user_id, choice);
+  });
+}
+
+Task<Result<std::uint64_t>> SqliteStore::prune_notifications(WallTime before, std::uint32_t limit) {
+  co_return co_await submit<std::uint64_t>(
+      workers_->writes, [before, limit](Database& db) { return sqlite::prune_notifications(db, before, limit); });
 }
 
 Task<Result<std::uint64_t>> SqliteStore::position(std::string name) {

@@ -81,6 +81,17 @@ class SqliteStore final : public store::Store {
                                                            std::string actor) override;
   Task<Result<std::vector<store::UserView>>> users(std::string after, std::uint32_t limit) override;
   Task<Result<std::vector<store::AuditRow>>> audit_log(store::AuditQuery query) override;
+  Task<Result<store::GrantAdded>> add_grant(store::GrantAdd request) override;
+  Task<Result<store::GrantsRemoved>> remove_grants(store::GrantRemove request) override;
+  Task<Result<std::vector<store::UserGrants>>> grants_of(std::vector<std::string> user_ids) override;
+  Task<Result<store::GrantsSwept>> sweep_grants(std::uint32_t limit, store::GrantsLanded landed) override;
+  Task<Result<std::vector<store::Notified>>> notify(store::Notify request) override;
+  Task<Result<store::NotificationPage>> notifications(store::NotificationQuery query) override;
+  Task<Result<store::NotificationsChanged>> read_notifications(std::string user_id, store::NotificationChoice choice,
+                                                               WallTime at) override;
+  Task<Result<store::NotificationsChanged>> remove_notifications(std::string user_id,
+                                                                 store::NotificationChoice choice) override;
+  Task<Result<std::uint64_t>> prune_notifications(WallTime before, std::uint32_t limit) override;
   Task<Result<std::uint64_t>> position(std::string name) override;
   Task<Result<void>> set_position(std::string name, std::uint64_t seq) override;
   Task<Result<std::optional<WallTime>>> restored_at() override;

@@ -32,7 +32,9 @@ Result<std::uint64_t> prune(Database& db, WallTime now, WallTime audit_before, W
   if (!audits) return audits;
   auto endings = prune_endings(db, ended_before, most);
   if (!endings) return endings;
-  return *nonces + *audits + *endings;
+  auto grants = prune_grants(db, audit_before, limit);
+  if (!grants) return grants;
+  return *nonces + *audits + *endings + *grants;
 }
 
 Result<ExpiredPart> expired_part(Database& db, std::int64_t after, WallTime before, std::uint32_t scan) {

@@ -113,6 +113,15 @@ Result<store::Blocked> block_user(Database& db, const std::string& user_id, bool
   return done;
 }
 
+Result<bool> has_affairs(Database& db, const std::string& user_id) {
+  auto found = first(db.select("SELECT 1 FROM grant_holders WHERE user_id = ?1"
+                               " UNION ALL SELECT 1 FROM inboxes WHERE user_id = ?1 LIMIT 1",
+                               user_id),
+                     [](const Query& row) { return row.number(0); });
+  if (!found) return found.error();
+  return found->has_value();
+}
+
 Result<std::vector<SessionRow>> delete_user(Database& db, const std::string& user_id, std::uint64_t forgotten_to,
                                             WallTime at, const std::string& actor) {
   auto ended = end_sessions(db, user_id, {}, Errc::ended_by_operator, at, {});
@@ -122,9 +131,13 @@ Result<std::vector<SessionRow>> delete_user(Database& db, const std::string& use
                           "UPDATE users SET referrer = NULL WHERE referrer = ?"}) {
     if (auto removed = db.run(sql, user_id); !removed) return removed.error();
   }
+  auto affairs = has_affairs(db, user_id);
+  if (!affairs) return affairs.error();
+  if (auto forgotten = forget_notifications(db, user_id); !forgotten) return forgotten.error();
+  if (auto forgotten = forget_grants(db, user_id); !forgotten) return forgotten.error();
   auto removed = db.run("DELETE FROM users WHERE id = ?", user_id);
   if (!removed) return removed.error();
-  if (*removed == 0) return fail(Errc::user_unknown);
+  if (*removed == 0 && !*affairs) return fail(Errc::user_unknown);
   auto noted = audit(db, {{.at = at, .kind = "user_deleted", .user_id = user_id, .detail = actor}});
   if (!noted) return noted.error();
   return ended;

@@ -1,0 +1,72 @@
+// The token doctor of the pages: for anybody what the token itself and public routes show, for an operator all of it.
+#include "core/time_text.hpp"
+#include "crypto/constant_time.hpp"
+#include "crypto/hash.hpp"
+#include "metrics/registry.hpp"
+#include "server/doctor_json.hpp"
+#include "server/handlers.hpp"
+#include "server/json_in.hpp"
+#include "server/public_findings.hpp"
+#include "server/session_json.hpp"
+
+namespace gatecast::server {
+namespace {
+
+/// Every digest is compared, so that the time says nothing of the place. Wrong tokens count as they do on the
+/// operators' port. Error: rate_limited.
+Task<Result<bool>> is_operator(const Exchange& exchange, std::string given, std::chrono::seconds& retry_after) {
+  if (given.empty()) co_return false;
+  auto& services = exchange.services();
+  const auto verdict = co_await services.limiter.check(RateClass::operators, exchange.ip);
+  if (!verdict.allowed) {
+    metrics::count<"rate_limited_total">(RateClass::operators);
+    retry_after = verdict.retry_after;
+    co_return fail(Errc::rate_limited, "operators' tokens");
+  }
+  const auto digest = crypto::sha256(given);
+  bool found = false;
+  for (const Operator& each : services.settings.get().operators) found = crypto::equal(each.digest, digest) || found;
+  if (found) {
+    co_await services.limiter.give_back(RateClass::operators, exchange.ip);
+  } else {
+    metrics::count<"auth_failures_total">(Errc::operator_unknown);
+  }
+  co_return found;
+}
+
+}  // namespace
+
+Task<http::Response> page_token_doctor(Exchange& exchange) {
+  auto& services = exchange.services();
+  if (!services.config.pages.enabled) co_return failure(exchange, fail(Errc::not_found, "pages.enabled is false"));
+  auto body = body_of(exchange);
+  if (!body) co_return failure(exchange, body.error());
+  if (auto known = body->only({"token", "operator"}); !known) co_return failure(exchange, known.error());
+  auto token = body->text("token");
+  if (!token) co_return failure(exchange, token.error());
+  auto given = body->optional_text("operator");
+  if (!given) co_return failure(exchange, given.error());
+
+  const bool asked_as_operator = !given->empty();
+  std::chrono::seconds retry_after{0};
+  const auto checked = co_await is_operator(exchange, std::move(*given), retry_after);
+  if (!checked) {
+    auto refused = failure(exchange, checked.error());
+    if (retry_after.count() > 0) refused.set("Retry-After", fmt::format("{}", retry_after.count()));
+    co_return refused;
+  }
+  const bool known = *checked;
+  auto findings = co_await services.sessions.examine(std::move(*token), services.settings.get().doctor);
+  const bool good = all_good(findings);
+  // Who guesses at operators' tokens is counted, whatever the token examined is worth.
+  exchange.honest = known || (good && !asked_as_operator);
+  if (!known) findings = public_findings(std::move(findings));
+  JsonOut server;
+  server.text("issuer", services.config.token.issuer).text("audience", services.config.token.audience);
+  server.text("time", format_rfc3339(services.clock.wall()));
+  JsonOut out;
+  out.boolean("success", true).boolean("good", good).boolean("operator", known).object("server", server);
+  co_return json_response(out.raw("findings", findings_json(findings)).done());
+}
+
+}  // namespace gatecast::server
