@@ -1,1 +1,5 @@
-export {}
+export { createNextGatecast, type CheckOption, type Handler, type NextGatecast, type NextOptions, type Route } from './session.ts'
+export { fromNextAuth, type FromNextAuthOptions } from './next_auth.ts'
+export type { CookieOptions } from './cookie.ts'
+export type { OriginOptions } from './origin.ts'
+export type { Session } from '@gatecast/server'

@@ -1,1 +1,8 @@
-export {}
+export { createGatecast, type Gatecast, type Options } from './gatecast.ts'
+export { createVerifier, type Algorithm, type Claims, type Session, type Verify, type VerifyOptions } from './verify.ts'
+export type { Api, CallOptions, Command, FollowOptions, Reply } from './api.ts'
+export { readWebhook, webhookHandler, type Delivery, type WebhookInput, type WebhookOptions } from './webhook.ts'
+export { bearerOf, isRefusal, refusalOf, refusalResponse, type RefusalForm } from './refusal.ts'
+export { GatecastError, type ErrorDetail } from './error.ts'
+export { codes, type Code, type CodeInfo } from './codes.ts'
+export type * from './methods.ts'
