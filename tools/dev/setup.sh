@@ -15,14 +15,20 @@ as_root() {
 }
 
 # keep_services_off mask|unmask PACKAGE...: tests start servers themselves, on ports of their own. Debian's packages
-# would start them at once and at every boot, on ports that are ours (Prometheus: 9090).
+# would start them at once and at every boot, on ports that are ours or somebody's (Prometheus: 9090, nginx: 80).
 keep_services_off() {
-  local what=$1
+  local what=$1 package service
   shift
-  case " $* " in *" prometheus "*) ;; *) return 0 ;; esac
   [ -d /run/systemd/system ] || return 0
-  as_root systemctl --quiet "$what" prometheus.service || true
-  [ "$what" = mask ] || as_root systemctl --quiet disable prometheus.service || true
+  for package in "$@"; do
+    case $package in
+      prometheus) service=prometheus.service ;;
+      nginx-light) service=nginx.service ;;
+      *) continue ;;
+    esac
+    as_root systemctl --quiet "$what" "$service" || true
+    [ "$what" = mask ] || as_root systemctl --quiet disable "$service" || true
+  done
 }
 
 debian_packages() {
@@ -88,19 +94,17 @@ setup() {
   if [[ " $* " == *" test "* && " $* " == *" web "* ]]; then
     npm_packages sdk
     npm_packages tests
+    npm_packages examples/creator-platform
+    npm_packages examples/telegram-mini-app
   fi
 }
 
-# Writes the lock files. npm leaves out where packages come from (.npmrc); addresses of sponsors go too, so that
-# "no lock file has an address" is a check without exceptions.
+# Writes the lock files. npm leaves out where packages come from (.npmrc); finish_lock.mjs does the rest.
 cmd_lock() {
   setup web
   local folder
-  for folder in tools/node web sdk tests bench/peers; do
+  for folder in tools/node web sdk tests bench/peers examples/creator-platform examples/telegram-mini-app; do
     (cd "$folder" && npm install --package-lock-only --loglevel=error)
-    node -e '
-      const fs = require("fs"), lock = JSON.parse(fs.readFileSync(process.argv[1]))
-      for (const entry of Object.values(lock.packages)) delete entry.funding
-      fs.writeFileSync(process.argv[1], JSON.stringify(lock, null, 2) + "\n")' "$folder/package-lock.json"
+    node tools/dev/finish_lock.mjs "$folder/package-lock.json"
   done
 }

@@ -56,7 +56,7 @@ one_check() {
   if "$@"; then note "$name" 1 0; printf 'ok  %s\n' "$name"; else note "$name" 0 1; printf 'FAILED  %s\n' "$name"; return 1; fi
 }
 
-locks_name_no_host() { ! grep -n '://' {tools/node,web,sdk,tests,bench/peers}/package-lock.json; }
+locks_name_no_host() { ! grep -n '://' {tools/node,web,sdk,tests,bench/peers,examples/creator-platform,examples/telegram-mini-app}/package-lock.json; }
 types_of() { "$1/node_modules/.bin/tsc" --noEmit -p "$1"; }
 
 # Into sdk/*/dist, which tests and examples import.
@@ -70,6 +70,7 @@ quick_checks() {
   one_check "types of sdk" build_sdk || failed=1
   one_check "types of web" types_of web || failed=1
   one_check "types of tests" types_of tests || failed=1
+  one_check "types of the Mini App" types_of examples/telegram-mini-app || failed=1
   one_check "lock files name no host" locks_name_no_host || failed=1
   return $failed
 }
