@@ -167,12 +167,40 @@ describe('locks', () => {
     const storage = memoryStorage()
     await storage.setItem('k', JSON.stringify({ owner: 'frozen', until: Date.now() + 7000 }))
     assert.equal(await leaseLock('k', storage, 200).run(async () => 'in'), 'in')
-    const frozen = { request: (_: string, { signal }: LockOptions) => new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason as Error))) }
+    const frozen = {
+      request: (_: string, { signal, ifAvailable }: LockOptions, work: (lock: unknown) => unknown) =>
+        ifAvailable ? work(null) : new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason as Error))),
+    }
     assert.equal(await webLock('k', frozen as unknown as LockManager, 50).run(async () => 'in'), 'in')
   })
 
+  test('who had to wait for it is told so', async () => {
+    const told: boolean[] = []
+    const note = async (waited: boolean) => void told.push(waited)
+    const slow = async (waited: boolean) => {
+      await note(waited)
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    }
+    const storage = memoryStorage()
+    await Promise.all([leaseLock('k', storage).run(slow), leaseLock('k', storage).run(slow)])
+    assert.deepEqual(told.splice(0), [false, true])
+    let free = Promise.resolve()
+    let held = 0
+    const manager = {
+      request: (_: string, { ifAvailable }: LockOptions, work: (lock: unknown) => unknown) => {
+        if (ifAvailable && held > 0) return work(null)
+        held += 1
+        const done = free.then(() => work({})).finally(() => (held -= 1))
+        free = done.then(() => {})
+        return done
+      },
+    } as unknown as LockManager
+    await Promise.all([webLock('told', manager).run(slow), webLock('told', manager).run(slow)])
+    assert.deepEqual(told, [false, true])
+  })
+
   test('what fails inside fails once, and is not run again without the lock', async () => {
-    const granting = { request: (_: string, __: LockOptions, work: () => unknown) => work() }
+    const granting = { request: (_: string, __: LockOptions, work: (lock: unknown) => unknown) => work({}) }
     let runs = 0
     const failing = () => (runs++, Promise.reject(new Error('mine')))
     await assert.rejects(webLock('k', granting as unknown as LockManager).run(failing), /mine/)

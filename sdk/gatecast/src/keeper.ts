@@ -41,6 +41,8 @@ export interface KeeperOptions {
 const kLongestTimerMs = 60_000
 /** A token that is handed out stands at least for this long, or a tenth of its life. */
 const kMarginMs = 10_000
+/** How long what another tab has stored may take until it is seen here. */
+const kSeenMs = 500
 const kForceEveryMs = 30_000
 
 export class TokenKeeper {
@@ -221,8 +223,9 @@ export class TokenKeeper {
   async #renewLocked(): Promise<Held> {
     const before = this.#held
     if (!before) throw new GatecastError('not_signed_in')
-    return this.#options.lock.run(async () => {
+    return this.#options.lock.run(async (waited) => {
       await this.#takeStored()
+      if (waited) await this.#awaitOther(before)
       const held = this.#held
       if (!held) throw new GatecastError('not_signed_in')
       // Another tab has, while this one waited.
@@ -246,6 +249,14 @@ export class TokenKeeper {
     if (this.#remainingMs > 0) throw new GatecastError('refresh_missing')
     await this.end(held.session, 'token_expired', 'the token ran out and cannot be renewed')
     throw new GatecastError('token_expired')
+  }
+
+  /** A browser tells its tabs of what is stored a moment after the lock is free again, later where the machine is busy. */
+  async #awaitOther(before: Held): Promise<void> {
+    for (let waited = 0; this.#held?.token === before.token && waited < kSeenMs; waited += kSeenMs / 10) {
+      await new Promise((resolve) => setTimeout(resolve, kSeenMs / 10))
+      await this.#takeStored()
+    }
   }
 
   /** Saves, then uses, what a renewal gave; unless the session was ended or replaced meanwhile. */

@@ -5,7 +5,8 @@
 import type { TokenStorage } from './storage.ts'
 
 export interface Lock {
-  run<Value>(work: () => Promise<Value>): Promise<Value>
+  /** `waited`: another held it before, and has most likely done what this one is about to do. */
+  run<Value>(work: (waited: boolean) => Promise<Value>): Promise<Value>
 }
 
 /** How long another tab's renewal may take before this one no longer waits for it. */
@@ -13,6 +14,7 @@ export const kLockWaitMs = 10_000
 const kLeaseMs = 8_000
 const kSettleMs = 40
 const kPollMs = 60
+const kBusy = Symbol('busy')
 
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
 
@@ -22,16 +24,19 @@ export function webLock(name: string, locks: LockManager, waitMs = kLockWaitMs):
       const waiting = new AbortController()
       const timer = setTimeout(() => waiting.abort(), waitMs)
       let begun = false
+      const begin = (waited: boolean) => {
+        begun = true
+        clearTimeout(timer)
+        return work(waited)
+      }
       try {
-        return await locks.request(name, { signal: waiting.signal }, () => {
-          begun = true
-          clearTimeout(timer)
-          return work()
-        })
+        const outcome = await locks.request(name, { ifAvailable: true }, (lock) => (lock === null ? kBusy : begin(false)))
+        if (outcome !== kBusy) return outcome
+        return await locks.request(name, { signal: waiting.signal }, () => begin(true))
       } catch (error) {
         // Aborted while it waited, or locks are not to be had here (an opaque origin).
         if (begun) throw error
-        return await work()
+        return await work(true)
       } finally {
         clearTimeout(timer)
       }
@@ -67,13 +72,14 @@ export function leaseLock(key: string, storage: TokenStorage, waitMs = kLockWait
   return {
     async run(work) {
       let taken = false
+      let waited = 0
       try {
-        for (let waited = 0; !(taken = await take()) && waited < waitMs; waited += kPollMs) await pause(kPollMs)
+        for (; !(taken = await take()) && waited < waitMs; waited += kPollMs) await pause(kPollMs)
       } catch {
         // Without the storage there is nobody to agree with.
       }
       try {
-        return await work()
+        return await work(waited > 0)
       } finally {
         try {
           if (taken && leaseIn(await storage.getItem(key))?.owner === owner) await storage.removeItem(key)
@@ -85,7 +91,7 @@ export function leaseLock(key: string, storage: TokenStorage, waitMs = kLockWait
   }
 }
 
-export const noLock: Lock = { run: (work) => work() }
+export const noLock: Lock = { run: (work) => work(false) }
 
 /** The best there is here. `shared`: other tabs read the same storage. */
 export function lockFor(key: string, storage: TokenStorage, shared: boolean): Lock {

@@ -15,6 +15,8 @@ declare global {
   interface Window {
     app: PageApp
     server: string
+    /** A renewal that was asked for. */
+    wanted?: Promise<string>
   }
 }
 
