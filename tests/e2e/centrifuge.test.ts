@@ -5,7 +5,8 @@ import { createServer } from 'node:http'
 import { type AddressInfo } from 'node:net'
 import path from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core'
+import { type Browser, type BrowserContext, type Page } from 'playwright-core'
+import { startBrowser } from '../harness/browser.ts'
 import { api, post } from '../harness/api.ts'
 import { numbers, publish, publishAll } from '../harness/client.ts'
 import { Proxy } from '../harness/proxy.ts'
@@ -16,8 +17,6 @@ import { nowSeconds } from '../harness/token.ts'
 import { signIn } from '../harness/wallet.ts'
 import { install, type Kit } from './centrifuge_page.ts'
 
-const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium'
-const args = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-dev-shm-usage', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
 const library = path.resolve(import.meta.dirname, '../node_modules/centrifuge/dist/centrifuge.js')
 const kQuietMs = 3000
 
@@ -258,8 +257,7 @@ describe('the official client in Chromium', { concurrency: true }, () => {
   before(async () => {
     port = await site(suite)
     server = await startRealtime(suite, { http: { allowed_origins: [`http://127.0.0.1:${port}`] }, realtime: { ping: '2s', pong: '1900ms' } })
-    browser = await chromium.launch({ executablePath, args })
-    onEnd(suite, () => browser.close())
+    browser = await startBrowser(suite)
     shared = await open(suite, await browser.newContext())
   })
   after(() => suite.close())

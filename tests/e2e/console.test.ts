@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 import { mkdirSync } from 'node:fs'
 import path from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core'
+import { type Browser, type BrowserContextOptions, type Page } from 'playwright-core'
+import { startBrowser } from '../harness/browser.ts'
 import { api, assertRefused, get } from '../harness/api.ts'
 import { Authority } from '../harness/authority.ts'
 import { Client } from '../harness/client.ts'
@@ -15,9 +16,6 @@ import { until } from '../harness/until.ts'
 import { signIn, type Tokens } from '../harness/wallet.ts'
 
 const shots = path.join(buildFolder, 'screenshots')
-const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium'
-const args = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-dev-shm-usage', '--no-first-run', '--disable-background-networking',
-  '--disable-component-update', '--disable-sync']
 const kMarkup = '<img src=x onerror="document.title=\'owned\'">'
 
 describe('the console', () => {
@@ -33,8 +31,7 @@ describe('the console', () => {
       { name: 'news', allow_subscribe_for_client: true },
     ]
     server = await startServer(suite, { config: { ...operatorConfig(ann, eve), namespace, log: { level: 'debug', dir: 'logs' } } })
-    browser = await chromium.launch({ executablePath, args })
-    onEnd(suite, () => browser.close())
+    browser = await startBrowser(suite)
   })
   after(() => suite.close())
 

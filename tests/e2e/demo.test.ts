@@ -5,47 +5,14 @@ import { mkdirSync } from 'node:fs'
 import path from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { promisify } from 'node:util'
-import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core'
+import { type Browser, type BrowserContextOptions, type Page } from 'playwright-core'
+import { giveLedger, startBrowser } from '../harness/browser.ts'
 import { onEnd, Suite, type Scope } from '../harness/scope.ts'
-import { ledgerEnvelope, Wallet } from '../harness/wallet.ts'
+import { Wallet } from '../harness/wallet.ts'
 import { buildFolder, startServer, type Server } from '../harness/server.ts'
 
 const run = promisify(execFile)
 const shots = path.join(buildFolder, 'screenshots')
-const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium'
-// Root needs --no-sandbox; the rest keeps the browser from calling home.
-const args = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--disable-dev-shm-usage',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-]
-
-/** Runs in the page: a wallet of the wallet standard, whose key stays with the test. */
-function installWallet(address: string): void {
-  const scope = window as unknown as { walletSigns(bytes: number[]): Promise<{ signed: number[]; signature: number[] }> }
-  const account = { address }
-  const wallet = {
-    name: 'Test Wallet',
-    features: {
-      'standard:connect': { connect: async () => ({ accounts: [account] }) },
-      'solana:signMessage': {
-        signMessage: async ({ message }: { message: Uint8Array }) => {
-          const { signed, signature } = await scope.walletSigns([...message])
-          return [{ signedMessage: Uint8Array.from(signed), signature: Uint8Array.from(signature) }]
-        },
-      },
-    },
-  }
-  window.addEventListener('wallet-standard:app-ready', (event) => {
-    const { register } = (event as CustomEvent<{ register(wallet: unknown): void }>).detail
-    register(wallet)
-  })
-}
 
 describe('the demo page', () => {
   const suite = new Suite()
@@ -54,8 +21,7 @@ describe('the demo page', () => {
   before(async () => {
     mkdirSync(shots, { recursive: true })
     server = await startServer(suite, { config: { pages: { enabled: true } } })
-    browser = await chromium.launch({ executablePath, args })
-    onEnd(suite, () => browser.close())
+    browser = await startBrowser(suite)
   })
   after(() => suite.close())
 
@@ -135,11 +101,7 @@ describe('the demo page', () => {
   test('an installed wallet signs, also one that wraps the text before it signs', async (t) => {
     const wallet = new Wallet()
     const { page, complaints } = await open(t, {}, async (fresh) => {
-      await fresh.exposeFunction('walletSigns', (bytes: number[]) => {
-        const wrapped = ledgerEnvelope(Uint8Array.from(bytes), wallet.publicKey)
-        return { signed: [...wrapped], signature: [...wallet.sign(wrapped)] }
-      })
-      await fresh.addInitScript(installWallet, wallet.address)
+      await giveLedger(fresh, wallet)
     })
     await page.getByRole('button', { name: 'Test Wallet' }).click()
     await page.getByTestId('sign-in').click()

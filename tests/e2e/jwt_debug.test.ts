@@ -5,7 +5,7 @@ import { mkdirSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
 import type { Browser } from 'playwright-core'
 import { api, call } from '../harness/api.ts'
-import { startBrowser } from '../harness/browser.ts'
+import { giveLedger, startBrowser } from '../harness/browser.ts'
 import { makeOperator, operatorConfig } from '../harness/operators.ts'
 import { metric } from '../harness/realtime.ts'
 import { Suite, type Scope } from '../harness/scope.ts'
@@ -14,7 +14,7 @@ import { bot, initData, person, telegramConfig } from '../harness/telegram.ts'
 import { shots, TestPage } from '../harness/test_page.ts'
 import { claimsOf, nowSeconds } from '../harness/token.ts'
 import { merged } from '../harness/toml.ts'
-import { ledgerEnvelope, signIn, Wallet } from '../harness/wallet.ts'
+import { signIn, Wallet } from '../harness/wallet.ts'
 
 const secret = randomBytes(36).toString('base64')
 const operator = makeOperator('ann', 'view')
@@ -26,27 +26,6 @@ function signedAs(token: string, claims: object, key = secret): string {
   const [head] = token.split('.')
   const body = Buffer.from(JSON.stringify({ ...claimsOf(token), ...claims })).toString('base64url')
   return `${head}.${body}.${createHmac('sha256', key).update(`${head}.${body}`).digest('base64url')}`
-}
-
-/** Runs in the page: an old kind of wallet, which announces itself by a global. */
-function installWallet(address: string): void {
-  const scope = window as unknown as { walletSigns(bytes: number[]): Promise<{ signed: number[]; signature: number[] }> }
-  const account = { address }
-  const wallet = {
-    name: 'Test Wallet',
-    features: {
-      'standard:connect': { connect: async () => ({ accounts: [account] }) },
-      'solana:signMessage': {
-        signMessage: async ({ message }: { message: Uint8Array }) => {
-          const { signed, signature } = await scope.walletSigns([...message])
-          return [{ signedMessage: Uint8Array.from(signed), signature: Uint8Array.from(signature) }]
-        },
-      },
-    },
-  }
-  window.addEventListener('wallet-standard:app-ready', (event) => {
-    (event as CustomEvent<{ register(wallet: unknown): void }>).detail.register(wallet)
-  })
 }
 
 describe('/test/jwt-debug', () => {
@@ -105,13 +84,7 @@ describe('/test/jwt-debug', () => {
   test('an installed wallet signs, also one that wraps the text; a pasted token, a pasted refresh token, pasted initData', async (t) => {
     const wallet = new Wallet()
     const at = await open(t, {
-      prepare: async (page: TestPage['page']) => {
-        await page.exposeFunction('walletSigns', (bytes: number[]) => {
-          const wrapped = ledgerEnvelope(Uint8Array.from(bytes), wallet.publicKey)
-          return { signed: [...wrapped], signature: [...wallet.sign(wrapped)] }
-        })
-        await page.addInitScript(installWallet, wallet.address)
-      },
+      prepare: (page: TestPage['page']) => giveLedger(page, wallet),
     })
     await at.page.getByRole('button', { name: 'Test Wallet' }).click()
     await at.good('get-challenge')

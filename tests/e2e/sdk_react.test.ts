@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { Gatecast, Tokens } from 'gatecast'
-import { chromium, type Browser, type Page } from 'playwright-core'
+import { type Browser, type Page } from 'playwright-core'
+import { startBrowser } from '../harness/browser.ts'
 import { api } from '../harness/api.ts'
 import { bundle } from '../harness/bundle.ts'
 import { publish } from '../harness/client.ts'
@@ -20,8 +21,6 @@ interface ReactPage {
 }
 const pageOf = () => (window as unknown as { page: ReactPage }).page
 
-const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium'
-const args = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-dev-shm-usage', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
 
 describe('hooks', () => {
   const suite = new Suite()
@@ -30,8 +29,7 @@ describe('hooks', () => {
   before(async () => {
     buildSdk()
     script = await bundle('sdk/gatecast/tests/react_page.ts')
-    browser = await chromium.launch({ executablePath, args })
-    onEnd(suite, () => browser.close())
+    browser = await startBrowser(suite)
   })
   after(() => suite.close())
 

@@ -1,8 +1,9 @@
 // The package `gatecast` in three tabs of Chromium, on a site of another origin than the server, with tokens of seconds.
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core'
+import { type Browser, type BrowserContext, type Page } from 'playwright-core'
 import type {} from '../../sdk/gatecast/tests/page.ts'
+import { startBrowser } from '../harness/browser.ts'
 import { api } from '../harness/api.ts'
 import { bundle } from '../harness/bundle.ts'
 import { metric } from '../harness/realtime.ts'
@@ -12,8 +13,6 @@ import { startServer, type Server } from '../harness/server.ts'
 import { openSite } from '../harness/site.ts'
 import { until } from '../harness/until.ts'
 
-const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium'
-const args = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-dev-shm-usage', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
 const kLifeMs = 10_000
 
 /** Runs before the page: a browser, or a page without TLS, that has neither. */
@@ -29,8 +28,7 @@ describe('three tabs', { concurrency: 3 }, () => {
   before(async () => {
     buildSdk()
     script = await bundle('sdk/gatecast/tests/page.ts')
-    browser = await chromium.launch({ executablePath, args })
-    onEnd(suite, () => browser.close())
+    browser = await startBrowser(suite)
   })
   after(() => suite.close())
 

@@ -1,8 +1,9 @@
 // Wallets as extensions install them in a page: by the wallet standard, EIP-6963 and the older globals; found, and signed in with.
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { chromium, type Browser } from 'playwright-core'
+import { type Browser } from 'playwright-core'
 import type {} from '../../sdk/gatecast/tests/page.ts'
+import { startBrowser } from '../harness/browser.ts'
 import { bundle } from '../harness/bundle.ts'
 import { ethereumConfig, ethereumWallet } from '../harness/ethereum.ts'
 import { onEnd, Suite } from '../harness/scope.ts'
@@ -12,8 +13,6 @@ import { openSite } from '../harness/site.ts'
 import { bot, initData, person, telegramConfig } from '../harness/telegram.ts'
 import { Wallet } from '../harness/wallet.ts'
 
-const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium'
-const args = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-dev-shm-usage', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
 
 /** Runs in the page before its script, as extensions do; keys stay with the test. */
 function install({ solana, ethereum, initData }: { solana: string; ethereum: string; initData: string }): void {
@@ -59,8 +58,7 @@ describe('wallets in a page', () => {
   let browser: Browser
   before(async () => {
     buildSdk()
-    browser = await chromium.launch({ executablePath, args })
-    onEnd(suite, () => browser.close())
+    browser = await startBrowser(suite)
   })
   after(() => suite.close())
 

@@ -1,7 +1,7 @@
 // Chromium for tests of pages, and a wallet in the page whose key stays with the test.
 import { chromium, type Browser, type Page } from 'playwright-core'
 import { onEnd, type Scope } from './scope.ts'
-import { Wallet } from './wallet.ts'
+import { ledgerEnvelope, Wallet } from './wallet.ts'
 
 const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium'
 // Root needs --no-sandbox; the rest keeps the browser from calling home.
@@ -52,4 +52,34 @@ function install(address: string): void {
 export async function giveWallet(page: Page, wallet: Wallet): Promise<void> {
   await page.exposeFunction('walletSigns', (bytes: number[]) => [...wallet.sign(Uint8Array.from(bytes))])
   await page.addInitScript(install, wallet.address)
+}
+
+/** Runs in the page: a wallet that only waits to be asked, and may sign other bytes than it was given. */
+function installLate(address: string): void {
+  const scope = window as unknown as { walletWraps(bytes: number[]): Promise<{ signed: number[]; signature: number[] }> }
+  const account = { address }
+  const wallet = {
+    name: 'Test Wallet',
+    features: {
+      'standard:connect': { connect: async () => ({ accounts: [account] }) },
+      'solana:signMessage': {
+        signMessage: async ({ message }: { message: Uint8Array }) => {
+          const { signed, signature } = await scope.walletWraps([...message])
+          return [{ signedMessage: Uint8Array.from(signed), signature: Uint8Array.from(signature) }]
+        },
+      },
+    },
+  }
+  window.addEventListener('wallet-standard:app-ready', (event) => {
+    (event as CustomEvent<{ register(wallet: unknown): void }>).detail.register(wallet)
+  })
+}
+
+/** A hardware wallet: it signs the message in an envelope of its own. */
+export async function giveLedger(page: Page, wallet: Wallet): Promise<void> {
+  await page.exposeFunction('walletWraps', (bytes: number[]) => {
+    const wrapped = ledgerEnvelope(Uint8Array.from(bytes), wallet.publicKey)
+    return { signed: [...wrapped], signature: [...wallet.sign(wrapped)] }
+  })
+  await page.addInitScript(installLate, wallet.address)
 }

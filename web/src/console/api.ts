@@ -1,18 +1,8 @@
 // The server API with an operator's token, which lives in this tab's session storage and nowhere else.
-import { explainName, type Explanation } from '../explain.ts'
+import { explainName } from '../explain.ts'
+import { Refusal } from '../refusal.ts'
 
 const kTokenName = 'gatecast.operator'
-
-export class Refusal extends Error {
-  readonly explanation: Explanation
-  readonly requestId: string
-
-  constructor(explanation: Explanation, requestId = '') {
-    super(explanation.message)
-    this.explanation = explanation
-    this.requestId = requestId
-  }
-}
 
 export interface Me {
   actor: string

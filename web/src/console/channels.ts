@@ -2,9 +2,9 @@
 import { card, channelLink, facts, field, fill, h, heading, link, userLink } from './dom.ts'
 import { columns, type Connection } from './connections.ts'
 import { count, number, short } from './format.ts'
-import { Refusal } from './api.ts'
 import { troublePlace, type Desk, type View } from './page.ts'
 import { Table } from './table.ts'
+import { Refusal } from '../refusal.ts'
 
 const kPage = 100
 

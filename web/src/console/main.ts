@@ -1,5 +1,5 @@
 // The operators' console: who is asked for a token, which view is open, and nothing of the server's without the token.
-import { Api, Refusal, type Me } from './api.ts'
+import { Api, type Me } from './api.ts'
 import { audit } from './audit.ts'
 import { channels } from './channels.ts'
 import { checks } from './checks.ts'
@@ -13,6 +13,7 @@ import { overview } from './overview.ts'
 import { Desk, trouble, type View } from './page.ts'
 import { sessions } from './sessions.ts'
 import { users } from './users.ts'
+import { Refusal } from '../refusal.ts'
 
 const views: View[] = [overview, connections, channels, users, sessions, audit, doctor, checks, configuration, log]
 const api = new Api()

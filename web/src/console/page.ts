@@ -1,7 +1,7 @@
 // What every view is given: the API, who is asking, and the ways to act, to ask first, and to say what came of it.
 import type { Api, Me } from './api.ts'
-import { Refusal } from './api.ts'
 import { element, fill, h, type Child } from './dom.ts'
+import { Refusal } from '../refusal.ts'
 
 export type Undo = () => void
 

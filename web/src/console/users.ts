@@ -1,11 +1,11 @@
 // Users: found by id, wallet or Telegram number, or paged through; of one: all that the server knows.
-import { Refusal } from './api.ts'
 import { auditTable, type AuditRow } from './audit.ts'
 import { columns, endSession, type Connection } from './connections.ts'
 import { badge, card, facts, field, fill, h, heading, link, route, userLink, type Child } from './dom.ts'
 import { number, short, time } from './format.ts'
 import { copyable, troublePlace, type Desk, type View } from './page.ts'
 import { Table } from './table.ts'
+import { Refusal } from '../refusal.ts'
 
 interface Identity {
   kind: string

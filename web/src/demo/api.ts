@@ -1,18 +1,8 @@
-// The HTTP half: challenge, sign-in, log-out. A refusal becomes a Failure with its code and request id.
+// The HTTP half: challenge, sign-in, log-out. Refusals have their code and request id.
 import { base64 } from './base58.ts'
-import { explainName, type Explanation } from '../explain.ts'
+import { explainName } from '../explain.ts'
 import type { Signer } from './signer.ts'
-
-export class Failure extends Error {
-  readonly explanation: Explanation
-  readonly requestId: string
-
-  constructor(explanation: Explanation, requestId = '') {
-    super(explanation.message)
-    this.explanation = explanation
-    this.requestId = requestId
-  }
-}
+import { Refusal } from '../refusal.ts'
 
 export interface Tokens {
   token: string
@@ -38,12 +28,12 @@ async function post<Answer>(path: string, body: unknown, token?: string): Promis
   try {
     response = await fetch(address(path), { method: 'POST', headers, body: JSON.stringify(body) })
   } catch {
-    throw new Failure({ code: 'network', message: 'the server did not answer', cure: 'Is it running?' })
+    throw new Refusal({ code: 'network', message: 'the server did not answer', cure: 'Is it running?' })
   }
   const answer = await response.json().catch(() => ({}))
   if (!response.ok || answer.success === false) {
     const code = answer.code ?? `http_${response.status}`
-    throw new Failure(explainName(code, answer.error ?? response.statusText), answer.requestId)
+    throw new Refusal(explainName(code, answer.error ?? response.statusText), answer.requestId)
   }
   return answer
 }

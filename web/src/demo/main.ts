@@ -1,9 +1,10 @@
 // The demo page: five steps from a key to an ended session. Holds the token in memory only.
-import { challenge, Failure, logOut, signIn, type Tokens } from './api.ts'
+import { challenge, logOut, signIn, type Tokens } from './api.ts'
 import { explainReply } from '../explain.ts'
 import { attempt, button, element, input, show, verdict } from './page.ts'
 import { Realtime } from './realtime.ts'
 import { throwAwayKey, watchWallets, type Signer } from './signer.ts'
+import { Refusal } from '../refusal.ts'
 
 const kMessagesShown = 50
 
@@ -108,7 +109,7 @@ element('publish-form').addEventListener('submit', (event) => {
       await realtime?.publish(input('text').value)
     } catch (error) {
       const { code = 0, message = String(error) } = error as { code?: number; message?: string }
-      throw new Failure(explainReply(code, message))
+      throw new Refusal(explainReply(code, message))
     }
   })
 })

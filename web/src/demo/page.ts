@@ -1,6 +1,6 @@
 // The page's elements: one look-up, one verdict line a step.
-import { Failure } from './api.ts'
 import type { Explanation } from '../explain.ts'
+import { Refusal } from '../refusal.ts'
 
 export function element<Kind extends HTMLElement = HTMLElement>(id: string): Kind {
   const found = document.getElementById(id)
@@ -54,7 +54,7 @@ export async function attempt(step: StepName, action: () => Promise<void> | void
   try {
     await action()
   } catch (error) {
-    if (error instanceof Failure) refused(step, error.explanation, error.requestId)
+    if (error instanceof Refusal) refused(step, error.explanation, error.requestId)
     else verdict(step, 'bad', error instanceof Error ? error.message : String(error))
   }
 }

@@ -3,7 +3,7 @@ import { explainName } from '../explain.ts'
 import { clocks } from './clock.ts'
 import { note } from './log.ts'
 import { masked } from './mask.ts'
-import { Refused } from './verdict.ts'
+import { Refusal } from '../refusal.ts'
 
 const root = new URL('..', document.baseURI)
 
@@ -32,7 +32,7 @@ export async function call(method: string, path: string, { body, token }: Asking
     response = await fetch(new URL(path, root), { method, headers, cache: 'no-store', ...sent })
   } catch (error) {
     note('in', `no answer: ${String(error)}`)
-    throw new Refused({ code: 'network', message: 'the server did not answer', cure: 'Is it running, and is this device online?' })
+    throw new Refusal({ code: 'network', message: 'the server did not answer', cure: 'Is it running, and is this device online?' })
   }
   const ms = performance.now() - started
   clocks.heard(response.headers.get('Date'), from, clocks.device())
@@ -46,7 +46,7 @@ export async function demand(method: string, path: string, asking: Asking = {}):
   const reply = await call(method, path, asking)
   if (reply.ok) return reply
   const { code = `http_${reply.status}`, error = '', requestId = '' } = reply.body
-  throw new Refused(explainName(code, error), requestId)
+  throw new Refusal(explainName(code, error), requestId)
 }
 
 export function websocketAddress(query: Record<string, string> = {}): URL {

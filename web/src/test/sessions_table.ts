@@ -2,7 +2,8 @@
 import { h, row, table } from './dom.ts'
 import { demand } from './http.ts'
 import { tab } from './tab.ts'
-import { Action, explained, good, need, Refused, type Said } from './verdict.ts'
+import { Action, explained, good, need, type Said } from './verdict.ts'
+import { Refusal } from '../refusal.ts'
 
 interface Listed {
   id: string
@@ -54,7 +55,7 @@ export class Sessions {
       button.replaceWith('ended')
     } catch (error) {
       button.disabled = false
-      said = explained(error instanceof Refused ? error.explanation : { code: 'error', message: String(error), cure: '' })
+      said = explained(error instanceof Refusal ? error.explanation : { code: 'error', message: String(error), cure: '' })
     }
     this.said.hidden = false
     this.said.dataset['verdict'] = said.kind

@@ -5,7 +5,8 @@ import { area, h, section } from './dom.ts'
 import { demand, type Reply } from './http.ts'
 import { tab } from './tab.ts'
 import { bare, decode, generationOf } from './token.ts'
-import { Action, bad, explained, good, need, Refused, warn, type Said } from './verdict.ts'
+import { Action, bad, explained, good, need, warn, type Said } from './verdict.ts'
+import { Refusal } from '../refusal.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 
@@ -138,7 +139,7 @@ export async function logOut(path = 'api/v2/auth/logout'): Promise<Said> {
     const { body } = await demand('POST', path, { body: {}, token: tab.token })
     return good(body.ended === undefined ? 'the session has ended' : `${body.ended} ended`)
   } catch (error) {
-    if (error instanceof Refused) return explained(error.explanation, error.requestId)
+    if (error instanceof Refusal) return explained(error.explanation, error.requestId)
     throw error
   }
 }

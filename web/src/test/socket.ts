@@ -4,7 +4,8 @@ import { explainClose, explainReply } from '../explain.ts'
 import { call } from './http.ts'
 import { note } from './log.ts'
 import { maskedText } from './mask.ts'
-import { causeOf, Refused } from './verdict.ts'
+import { causeOf } from './verdict.ts'
+import { Refusal } from '../refusal.ts'
 
 const kAnswerMs = 15_000
 
@@ -21,17 +22,17 @@ type Push = { channel: string; pub?: { data: unknown; offset?: number }; unsubsc
 export function inTime<Value>(what: string, promise: Promise<Value>, ms = kAnswerMs): Promise<Value> {
   let timer = 0
   const late = new Promise<never>((_, reject) => {
-    timer = window.setTimeout(() => reject(new Refused({ code: 'no answer', message: `${what} did not come within ${ms / 1000} s`, cure: '' })), ms)
+    timer = window.setTimeout(() => reject(new Refusal({ code: 'no answer', message: `${what} did not come within ${ms / 1000} s`, cure: '' })), ms)
   })
   return Promise.race([promise, late]).finally(() => clearTimeout(timer))
 }
 
-export function explainedClose({ code, reason }: Closed): Refused {
+export function explainedClose({ code, reason }: Closed): Refusal {
   const known = explainClose(code, reason)
   if (code === 1006) {
-    return new Refused({ code: '1006', message: 'the connection broke without a close frame', cure: 'The network, a proxy or the server’s process ended it; see their logs.' })
+    return new Refusal({ code: '1006', message: 'the connection broke without a close frame', cure: 'The network, a proxy or the server’s process ended it; see their logs.' })
   }
-  return new Refused({ code: known.code, message: `closed with ${code}, ${reason || 'no reason'}`, cure: known.cure })
+  return new Refusal({ code: known.code, message: `closed with ${code}, ${reason || 'no reason'}`, cure: known.cure })
 }
 
 export class Socket {
@@ -71,7 +72,7 @@ export class Socket {
     if (await inTime('the upgrade', opened)) return { socket, ms: performance.now() - started }
     const { status, body } = await call('GET', 'connection/websocket')
     const reached = body.code === 'upgrade_required'
-    throw new Refused({
+    throw new Refusal({
       code: 'upgrade failed',
       message: reached ? 'the server answers by HTTP, but the upgrade did not get through' : `the path answers ${status} ${body.code ?? ''}`,
       cure: reached ? 'A proxy between must pass Upgrade and Connection on, and speak HTTP/1.1; `gatecast doctor` names it.' : causeOf(body.code ?? ''),
@@ -87,7 +88,7 @@ export class Socket {
     this.#send({ id, ...command })
     const over = this.closed.then((closed) => Promise.reject(explainedClose(closed)))
     const frame = await inTime(`the reply to ${method}`, Promise.race([answer, over]))
-    if (frame.error) throw new Refused(explainReply(frame.error.code, frame.error.message))
+    if (frame.error) throw new Refusal(explainReply(frame.error.code, frame.error.message))
     return { result: frame[method] ?? {}, ms: performance.now() - started }
   }
 

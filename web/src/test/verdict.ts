@@ -4,6 +4,7 @@ import type { Code } from '../../../sdk/gatecast/src/codes.ts'
 import { explainName, type Explanation } from '../explain.ts'
 import { h } from './dom.ts'
 import { note } from './log.ts'
+import { Refusal } from '../refusal.ts'
 
 export type Kind = 'good' | 'warn' | 'bad'
 export interface Said {
@@ -18,18 +19,6 @@ export const good = (text: string, more = ''): Said => ({ kind: 'good', text, mo
 export const warn = (text: string, more = ''): Said => ({ kind: 'warn', text, more })
 export const bad = (text: string, more = ''): Said => ({ kind: 'bad', text, more })
 
-/** A refusal with its code; the page shows its cause and cure. */
-export class Refused extends Error {
-  readonly explanation: Explanation
-  readonly requestId: string
-
-  constructor(explanation: Explanation, requestId = '') {
-    super(explanation.message)
-    this.explanation = explanation
-    this.requestId = requestId
-  }
-}
-
 export const causeOf = (code: string) => (code in causes ? causes[code as Code] : '')
 
 export function explained({ code, message, cure }: Explanation, requestId = ''): Said {
@@ -38,8 +27,8 @@ export function explained({ code, message, cure }: Explanation, requestId = ''):
 }
 
 /** Something must be done first. */
-export const need = (what: string) => new Refused({ code: 'not yet', message: what, cure: '' })
-export const refusedAs = (code: Code, more = '') => new Refused({ ...explainName(code), message: explainName(code).message + more })
+export const need = (what: string) => new Refusal({ code: 'not yet', message: what, cure: '' })
+export const refusedAs = (code: Code, more = '') => new Refusal({ ...explainName(code), message: explainName(code).message + more })
 
 export class Action {
   readonly name: string
@@ -65,7 +54,7 @@ export class Action {
     try {
       said = await this.#run()
     } catch (error) {
-      said = error instanceof Refused ? explained(error.explanation, error.requestId) : bad(String(error))
+      said = error instanceof Refusal ? explained(error.explanation, error.requestId) : bad(String(error))
     }
     this.button.disabled = false
     this.#show(said.kind, said.text, said.more)
