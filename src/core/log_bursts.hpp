@@ -1,7 +1,8 @@
 // How many lines a second one event may have; the rest of that second is a number.
 //
-// Place: before a line is rendered, so that a flood costs little. Threads: any. Bounds: kBurstEvents events are told
-// apart, others share one count. The second is the wall clock's; a step of it begins another.
+// Place: before a line is rendered, so that a flood costs little. Threads: any; no lock once an event is known.
+// Bounds: kBurstEvents events are told apart, others share one count. The second is the wall clock's; a step of it
+// begins another.
 #pragma once
 
 #include <array>
@@ -30,18 +31,21 @@ class Bursts {
 
  private:
   struct Slot {
-    std::string event{};
-    std::int64_t second = 0;
-    std::uint64_t lines = 0;
-    std::uint64_t left_out = 0;
+    std::string event{};                  // written before the table knows the slot, then only read
+    std::atomic<std::uint64_t> lines{0};  // the second's low half above, its lines below
+    std::atomic<std::uint64_t> left_out{0};
   };
+  // Twice as many places as events, so that a search ends soon.
+  static constexpr std::size_t kPlaces = 256;
   Slot& slot_of(std::string_view event);
+  Slot& make_slot(std::string_view event, std::size_t place);
 
   const std::uint32_t lines_;
   std::atomic<bool> pending_{false};
-  std::mutex mutex_{};
+  std::array<std::atomic<Slot*>, kPlaces> places_{};
+  std::mutex making_{};
   std::array<Slot, kBurstEvents + 1> slots_{};  // filled from the front; the last is for all others
-  std::size_t used_ = 0;
+  std::size_t used_ = 0;                        // under making_
 };
 
 }  // namespace gatecast::log

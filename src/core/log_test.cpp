@@ -2,10 +2,12 @@
 
 #include <sys/stat.h>
 
+#include <atomic>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <thread>
 
 #include "core/clock.hpp"
 #include "core/log_bursts.hpp"
@@ -202,6 +204,26 @@ TEST(LogBursts, ASecondsLinesOfAnEventAreCountedBeyondTheLimit) {
 TEST(LogBursts, NoLimitLeavesNothingOut) {
   Bursts bursts(0);
   for (int i = 0; i < 1000; ++i) ASSERT_TRUE(bursts.admit("e", 1));
+}
+
+TEST(LogBursts, EveryLineOfManyThreadsIsWrittenOrCounted) {
+  constexpr int kThreads = 4, kLines = 5000;
+  Bursts bursts(100);
+  std::atomic<std::uint64_t> written{0};
+  {
+    std::vector<std::jthread> threads;
+    for (int t = 0; t < kThreads; ++t) {
+      threads.emplace_back([&bursts, &written] {
+        for (int i = 0; i < kLines; ++i) written += bursts.admit(fmt::format("e{}", i % 10), 5) ? 1 : 0;
+      });
+    }
+  }
+  std::uint64_t left_out = 0;
+  std::size_t events = 0;
+  bursts.take(6, [&](std::string_view, std::uint64_t lines) { left_out += lines, ++events; });
+  EXPECT_EQ(written, 10 * 100u);
+  EXPECT_EQ(events, 10u);
+  EXPECT_EQ(written + left_out, std::uint64_t{kThreads} * kLines);
 }
 
 TEST(LogBursts, MoreEventsThanItTellsApartShareACount) {

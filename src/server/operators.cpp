@@ -31,7 +31,8 @@ bool brings_operator(const http::Request& request) {
   return request.header("X-API-Key").empty() && !request.header("Authorization").empty();
 }
 
-Task<Result<const Operator*>> admit_operator(const Exchange& exchange, std::chrono::seconds& retry_after) {
+Task<Result<const Operator*>> check_operator(const Exchange& exchange, std::string token,
+                                             std::chrono::seconds& retry_after) {
   auto& services = exchange.services();
   const auto verdict = co_await services.limiter.check(RateClass::operators, exchange.ip);
   if (!verdict.allowed) {
@@ -39,13 +40,20 @@ Task<Result<const Operator*>> admit_operator(const Exchange& exchange, std::chro
     retry_after = verdict.retry_after;
     co_return fail(Errc::rate_limited, "operators' tokens");
   }
-  const auto* found = find_operator(services, bearer_token(exchange.request));
+  const auto* found = find_operator(services, token);
   if (found == nullptr) {
-    metrics::count<"operator_calls_total">(metrics::Outcome::refused);
     metrics::count<"auth_failures_total">(Errc::operator_unknown);
     co_return Errc::operator_unknown;
   }
   co_await services.limiter.give_back(RateClass::operators, exchange.ip);
+  co_return found;
+}
+
+Task<Result<const Operator*>> admit_operator(const Exchange& exchange, std::chrono::seconds& retry_after) {
+  auto found = co_await check_operator(exchange, bearer_token(exchange.request), retry_after);
+  if (!found && found.error().code == Errc::operator_unknown) {
+    metrics::count<"operator_calls_total">(metrics::Outcome::refused);
+  }
   co_return found;
 }
 

@@ -14,7 +14,10 @@
 
 namespace gatecast::server {
 
-/// The operator whose token the request brings in `Authorization: Bearer …`.
+/// Whose token that is. Errors: operator_unknown, rate_limited with `retry_after`.
+Task<Result<const Operator*>> check_operator(const Exchange& exchange, std::string token,
+                                             std::chrono::seconds& retry_after);
+/// The operator whose token the request brings in `Authorization: Bearer …`, for a call of the server API.
 Task<Result<const Operator*>> admit_operator(const Exchange& exchange, std::chrono::seconds& retry_after);
 /// Whether the request names an operator and no API key.
 bool brings_operator(const http::Request& request);

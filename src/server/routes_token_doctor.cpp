@@ -1,40 +1,13 @@
 // The token doctor of the pages: for anybody what the token itself and public routes show, for an operator all of it.
 #include "core/time_text.hpp"
-#include "crypto/constant_time.hpp"
-#include "crypto/hash.hpp"
-#include "metrics/registry.hpp"
 #include "server/doctor_json.hpp"
 #include "server/handlers.hpp"
 #include "server/json_in.hpp"
+#include "server/operators.hpp"
 #include "server/public_findings.hpp"
 #include "server/session_json.hpp"
 
 namespace gatecast::server {
-namespace {
-
-/// Every digest is compared, so that the time says nothing of the place. Wrong tokens count as they do on the
-/// operators' port. Error: rate_limited.
-Task<Result<bool>> is_operator(const Exchange& exchange, std::string given, std::chrono::seconds& retry_after) {
-  if (given.empty()) co_return false;
-  auto& services = exchange.services();
-  const auto verdict = co_await services.limiter.check(RateClass::operators, exchange.ip);
-  if (!verdict.allowed) {
-    metrics::count<"rate_limited_total">(RateClass::operators);
-    retry_after = verdict.retry_after;
-    co_return fail(Errc::rate_limited, "operators' tokens");
-  }
-  const auto digest = crypto::sha256(given);
-  bool found = false;
-  for (const Operator& each : services.settings.get().operators) found = crypto::equal(each.digest, digest) || found;
-  if (found) {
-    co_await services.limiter.give_back(RateClass::operators, exchange.ip);
-  } else {
-    metrics::count<"auth_failures_total">(Errc::operator_unknown);
-  }
-  co_return found;
-}
-
-}  // namespace
 
 Task<http::Response> page_token_doctor(Exchange& exchange) {
   auto& services = exchange.services();
@@ -49,13 +22,17 @@ Task<http::Response> page_token_doctor(Exchange& exchange) {
 
   const bool asked_as_operator = !given->empty();
   std::chrono::seconds retry_after{0};
-  const auto checked = co_await is_operator(exchange, std::move(*given), retry_after);
-  if (!checked) {
-    auto refused = failure(exchange, checked.error());
-    if (retry_after.count() > 0) refused.set("Retry-After", fmt::format("{}", retry_after.count()));
-    co_return refused;
+  bool known = false;
+  if (asked_as_operator) {
+    const auto person = co_await check_operator(exchange, std::move(*given), retry_after);
+    // An unknown token is told like none.
+    if (!person && person.error().code != Errc::operator_unknown) {
+      auto refused = failure(exchange, person.error());
+      if (retry_after.count() > 0) refused.set("Retry-After", fmt::format("{}", retry_after.count()));
+      co_return refused;
+    }
+    known = person.has_value();
   }
-  const bool known = *checked;
   auto findings = co_await services.sessions.examine(std::move(*token), services.settings.get().doctor);
   const bool good = all_good(findings);
   // Who guesses at operators' tokens is counted, whatever the token examined is worth.
