@@ -20,6 +20,7 @@ struct SubscribeOptions {
   bool newest_only = false;                         // of what it missed, the newest publication alone
   FilterRef filter{};                               // the publications that fit it alone
   bool delta = false;                               // takes differences; not with a filter, and only with a history
+  bool kept = false;                                // the channel has a history
 };
 
 /// Where the subscription begins: what is published after `position` follows, without a hole and nothing twice.

@@ -14,6 +14,7 @@
 
 #include "core/clock.hpp"
 #include "core/secret.hpp"
+#include "core/service_url.hpp"
 
 namespace gatecast::server {
 
@@ -84,8 +85,31 @@ struct DataConfig {
 };
 
 struct StoreConfig {
-  std::string url = "sqlite:gatecast.db";
-  std::string path{};  // resolved path of the database; relative ones lie in data.dir
+  ServiceUrl url{"sqlite:gatecast.db"};       // or postgresql://…
+  std::string path{};                         // of SQLite: resolved; relative ones lie in data.dir; empty: PostgreSQL
+  std::uint32_t connections = 10;             // of PostgreSQL: kept open by this process
+  Millis deadline = std::chrono::seconds{5};  // of PostgreSQL: for one operation
+  std::string ca_file{};                      // of PostgreSQL: resolved; empty: as sslrootcert says
+};
+
+/// What the nodes of one deployment share: channels, presence, word of each other.
+struct BrokerConfig {
+  ServiceUrl url{"memory:"};                      // or redis://, rediss://, redis+sentinel://, redis+cluster://
+  std::string prefix = "gatecast:";               // of every key and topic
+  Millis deadline = std::chrono::seconds{2};      // for one command
+  Millis durable_wait = std::chrono::seconds{1};  // for a replica to have a publication of a durable namespace
+  std::string ca_file{};                          // resolved; empty: the system's authorities
+  bool on() const { return url.scheme() != "memory"; }
+};
+
+/// Counters and short-lived values that the nodes share.
+struct CacheConfig {
+  ServiceUrl url{};  // empty: as the broker
+};
+
+/// This process among the others.
+struct NodeConfig {
+  std::string name{};  // in the console and in logs; empty: the host's
 };
 
 struct TokenKey {
@@ -153,7 +177,8 @@ struct SessionConfig {
   Millis lost_reply_window = std::chrono::hours{24};
   double jitter = 0.05;
   std::uint32_t per_user = 50;
-  std::vector<SessionKey> keys{};  // the first makes, all verify
+  Millis blind_max = std::chrono::seconds{60};  // open connections live so long while store and broker are gone
+  std::vector<SessionKey> keys{};               // the first makes, all verify
   std::vector<SessionVariant> variants{};
 };
 
@@ -236,7 +261,8 @@ struct NamespaceConfig {
   bool allow_tags_filter = false;
   Strings allowed_delta_types{};  // "fossil"
   bool delta_publish = false;
-  std::string grant{};  // resource that opens a channel: "post:{1}"; empty: no grant is asked for
+  std::string grant{};   // resource that opens a channel: "post:{1}"; empty: no grant is asked for
+  bool durable = false;  // a publication is acknowledged once a replica of the broker has it
 };
 
 struct LimitsConfig {
@@ -320,6 +346,9 @@ struct Config {
   std::vector<ApiKey> api_keys{};
   DataConfig data{};
   StoreConfig store{};
+  BrokerConfig broker{};
+  CacheConfig cache{};
+  NodeConfig node{};
   TokenConfig token{};
   SessionConfig session{};
   SigninConfig signin{};

@@ -115,7 +115,7 @@ TEST(ConfigAppEnv, AnotherDatabaseIsRefusedByNameUnlessOursIsSaid) {
   env[1].second = "sqlite:other.db";
   Loaded sqlite = load_env(env);
   EXPECT_TRUE(sqlite.ok()) << listing(sqlite);
-  EXPECT_EQ(sqlite.config.store.url, "sqlite:other.db");
+  EXPECT_EQ(sqlite.config.store.url.expose(), "sqlite:other.db");
 }
 
 TEST(ConfigAppEnv, TheFileIsReadAsDotenvDoesAndTheEnvironmentGoesBefore) {

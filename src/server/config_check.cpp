@@ -224,15 +224,16 @@ void resolve_paths(Loaded& loaded, Reporter& report) {
   }
   c.data.dir = resolve(loaded, "data.dir", c.data.dir);
   if (!c.log.dir.empty()) c.log.dir = join_path(c.data.dir, c.log.dir);
-  constexpr std::string_view scheme = "sqlite:";
-  if (!c.store.url.starts_with(scheme) || c.store.url.size() == scheme.size()) {
-    // The URL of another database may hold a password: only what stands before the colon is shown.
-    report.error(
-        "store.url",
-        fmt::format("{} is not a database this version knows", quote(c.store.url.substr(0, c.store.url.find(':')))),
-        "Write \"sqlite:gatecast.db\".");
-  } else {
-    c.store.path = join_path(c.data.dir, c.store.url.substr(scheme.size()));
+  const std::string_view scheme = c.store.url.scheme();
+  const bool postgres = scheme == "postgresql" || scheme == "postgres";
+  if (scheme == "sqlite" && c.store.url.expose().size() > scheme.size() + 1) {
+    c.store.path = join_path(c.data.dir, std::string(c.store.url.expose().substr(scheme.size() + 1)));
+  } else if (!postgres) {
+    report.error("store.url", fmt::format("{} is not a database this version knows", quote(scheme)),
+                 "Write \"sqlite:gatecast.db\" or \"postgresql://USER:PASSWORD@HOST/DATABASE\".");
+  }
+  for (auto [key, file] : {std::pair{"store.ca_file", &c.store.ca_file}, {"broker.ca_file", &c.broker.ca_file}}) {
+    if (!file->empty()) *file = resolve(loaded, key, *file);
   }
   for (const char* port : {"http.tls", "ops.tls"}) {
     auto& tls = std::string_view(port) == "http.tls" ? c.http.tls : c.ops.tls;

@@ -89,6 +89,8 @@ TEST(ConfigDifference, EveryKeyCounts) {
             *value = !*value;
           } else if constexpr (std::is_same_v<T, std::string>) {
             *value += "x";
+          } else if constexpr (std::is_same_v<T, ServiceUrl>) {
+            *value = ServiceUrl("x");
           } else if constexpr (std::is_same_v<T, Secret>) {
             *value = Secret(std::string("x"));
           } else if constexpr (std::is_same_v<T, Strings>) {

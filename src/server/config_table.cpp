@@ -52,7 +52,29 @@ constexpr Row kRows[] = {
      true},
 
     {"data.dir", AT(data.dir), "Folder of the database, the lock and the logs."},
-    {"store.url", AT(store.url), "The database; a relative path lies in data.dir."},
+    {"store.url", AT(store.url),
+     "The database: sqlite:FILE, where a relative path lies in data.dir, or postgresql://USER:PASSWORD@HOST/DATABASE; "
+     "everything lies in its schema gatecast."},
+    {"store.connections", AT(store.connections), "Connections to PostgreSQL that this process keeps open.", "", 2, 200},
+    {"store.deadline", AT(store.deadline), "Time for one operation of PostgreSQL, waiting for a connection included.",
+     "", 100, 60 * kSecond},
+    {"store.ca_file", AT(store.ca_file),
+     "Authorities (PEM) that may have signed PostgreSQL's certificate; the URL's sslmode says whether it is asked "
+     "for."},
+
+    {"broker.url", AT(broker.url),
+     "What the nodes share channels through: memory: for one process, or redis://HOST:PORT/DB, rediss://…, "
+     "redis+sentinel://HOST:PORT,HOST:PORT/MASTER, redis+cluster://HOST:PORT,HOST:PORT."},
+    {"broker.prefix", AT(broker.prefix), "Begins every key and topic, so that several deployments share a server."},
+    {"broker.deadline", AT(broker.deadline), "Time for one command of the broker or cache.", "", 50, 60 * kSecond},
+    {"broker.durable_wait", AT(broker.durable_wait),
+     "Time for a replica to have a publication of a durable namespace; over it the publisher gets "
+     "publication_unconfirmed.",
+     "", 10, 60 * kSecond},
+    {"broker.ca_file", AT(broker.ca_file),
+     "Authorities (PEM) beside the system's that may have signed the certificates of broker and cache."},
+    {"cache.url", AT(cache.url), "Where rate limits and answers of repeated calls are kept; empty: with the broker."},
+    {"node.name", AT(node.name), "Name of this process in logs, console and `info`; empty: the host's.", "", 0, 64},
 
     {"token.issuer", AT(token.issuer), "`iss` of the access tokens."},
     {"token.audience", AT(token.audience), "`aud` of the access tokens."},
@@ -104,6 +126,9 @@ constexpr Row kRows[] = {
      500},
     {"session.per_user", AT(session.per_user), "Sessions of one user: a sign-in ends the oldest over it; 0: no limit.",
      "", 0, 10'000},
+    {"session.blind_max", AT(session.blind_max),
+     "How long open connections live while neither the store nor the broker can say which sessions have ended.", "",
+     kSecond, kDay},
     {"session.key.id", AT(session.keys[i].id), "Name of the key, for you."},
     {"session.key.secret", AT(session.keys[i].secret), "At least 32 bytes; not a token key."},
     {"session.key.file", AT(session.keys[i].file), "File with the secret; relative to the file that names it."},
@@ -210,6 +235,8 @@ constexpr Row kRows[] = {
     {"namespace.delta_publish", AT(namespaces[i].delta_publish),
      "Every publication may be sent as its difference, also where it was not published so."},
 
+    {"namespace.durable", AT(namespaces[i].durable),
+     "A publication is acknowledged once a replica of the broker has it too; without Redis it changes nothing."},
     {"namespace.grant", AT(namespaces[i].grant),
      "Resource whose holders may subscribe: \"post:{1}\" opens post:42 of this namespace to holders of post:42; {1} is "
      "the first part of the name after the namespace, parts divided by ':'."},
@@ -348,6 +375,9 @@ constexpr SectionRow kSections[] = {
     {"api", "The server API."},
     {"data", "Files."},
     {"store", "Database."},
+    {"broker", "What several nodes share."},
+    {"cache", "Counters that several nodes share."},
+    {"node", "This process among others."},
     {"token", "Access tokens."},
     {"session", "Sessions."},
     {"signin", "Ways to sign in."},

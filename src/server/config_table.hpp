@@ -19,7 +19,7 @@ namespace gatecast::server {
 /// Where a value lives. The type decides the form: uint64 is a size in bytes, uint32 a count, int64 an id, double a
 /// share, Millis a duration.
 using Slot = std::variant<bool*, std::uint32_t*, std::uint64_t*, double*, Millis*, std::string*, Strings*, Secret*,
-                          std::optional<WallTime>*, ClaimsConfig*, Numbers*, std::int64_t*>;
+                          std::optional<WallTime>*, ClaimsConfig*, Numbers*, std::int64_t*, ServiceUrl*>;
 
 struct Row {
   std::string_view path;               // "http.address"; in an array of tables "api.key.name"

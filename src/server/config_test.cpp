@@ -176,9 +176,9 @@ TEST(Config, BadFilesAndTheirExactFindings) {
       {"[signin.solana]\ndomain = \"https://app.example/login\"\n",
        "error    gatecast.toml:2:1: signin.solana.domain: \"https://app.example/login\" is not a domain\n"
        "         Write \"app.example\".\n"},
-      {"[store]\nurl = \"postgresql://user:pw@host/db\"\n",
-       "error    gatecast.toml:2:1: store.url: \"postgresql\" is not a database this version knows\n"
-       "         Write \"sqlite:gatecast.db\".\n"},
+      {"[store]\nurl = \"mysql://user:pw@host/db\"\n",
+       "error    gatecast.toml:2:1: store.url: \"mysql\" is not a database this version knows\n"
+       "         Write \"sqlite:gatecast.db\" or \"postgresql://USER:PASSWORD@HOST/DATABASE\".\n"},
       {"[[api.key]]\nname = \"web\"\nsha256 = \"12\"\nscopes = [\"all\"]\n",
        "error    gatecast.toml:3:1: api.key[0].sha256: is not the 64 hex digits of a SHA-256\n"
        "         printf %s KEY | sha256sum, or: gatecast apikey new NAME\n"},

@@ -161,6 +161,14 @@ struct Assign {
     if (problem.empty()) *out = *raw.text();
     return problem;
   }
+  std::string operator()(ServiceUrl* out) const {
+    if (raw.text() == nullptr) return "must be a URL in quotes";
+    const std::string& text = *raw.text();
+    const auto bad = [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == 0x7f || c == '"' || c == '\''; };
+    if (std::ranges::any_of(text, bad)) return "contains a blank, a quote or a control character";
+    *out = ServiceUrl(text);
+    return "";
+  }
   std::string operator()(Strings* out) const {
     Strings values;
     if (raw.text() != nullptr) {
@@ -242,6 +250,7 @@ struct Show {
     return out + "]";
   }
   std::string operator()(const Secret* v) const { return v->empty() ? "\"\"" : "\"***\""; }
+  std::string operator()(const ServiceUrl* v) const { return quote(v->shown()); }
   std::string operator()(const std::int64_t* v) const { return std::to_string(*v); }
   std::string operator()(const Numbers* v) const { return fmt::format("[{}]", fmt::join(*v, ", ")); }
   std::string operator()(const ClaimsConfig* v) const {
@@ -265,6 +274,7 @@ struct TypeName {
   std::string_view operator()(const Strings*) const { return "list"; }
   std::string_view operator()(const Secret*) const { return "secret"; }
   std::string_view operator()(const std::optional<WallTime>*) const { return "moment"; }
+  std::string_view operator()(const ServiceUrl*) const { return "URL"; }
   std::string_view operator()(const std::int64_t*) const { return "number"; }
   std::string_view operator()(const Numbers*) const { return "list of numbers"; }
   std::string_view operator()(const ClaimsConfig*) const { return "profile or table"; }

@@ -12,6 +12,8 @@
 #include <string>
 
 #include "access/grants.hpp"
+#include "broker/broker.hpp"
+#include "broker/nodes.hpp"
 #include "cache/memory.hpp"
 #include "inbox/inbox.hpp"
 #include "limits/idempotency.hpp"
@@ -39,6 +41,15 @@ class Server {
     const Clock& clock;
     store::Store& store;
     outbound::Outbound* outbound = nullptr;  // for hooks, key sets and a chain's node
+    /// What nodes share; nothing: this process serves alone.
+    struct Shared {
+      cache::Cache* cache = nullptr;
+      broker::Nodes* nodes = nullptr;
+      std::function<std::unique_ptr<broker::Broker>(net::EpollLoop& loop)> broker{};  // one a shard
+      /// Connects cache and nodes, on the first shard once its loop runs; and ends that there.
+      std::function<void(net::EpollLoop& loop)> start{};
+      std::function<void()> stop{};
+    } shared{};
     std::string version;
   };
   static Result<std::unique_ptr<Server>> make(Parts parts);

@@ -29,6 +29,9 @@
 namespace gatecast::access {
 class Grants;
 }
+namespace gatecast::broker {
+class Nodes;
+}
 namespace gatecast::inbox {
 class Inbox;
 }
@@ -71,6 +74,7 @@ struct Services {
   access::Grants* grants = nullptr;
   inbox::Inbox* inbox = nullptr;
   Reloading* reloading = nullptr;  // takes a new configuration when asked
+  broker::Nodes* nodes = nullptr;  // the others; null: this process serves alone
   Figures* figures = nullptr;      // what went on lately
   SelfChecks* checks = nullptr;    // what the server says of its own state
   Sightings sightings{};           // of proxies

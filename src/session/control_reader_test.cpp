@@ -75,6 +75,9 @@ class LogStore final : public store::Store {
   Task<Result<std::uint64_t>> prune_notifications(WallTime, std::uint32_t) override { co_return Errc::internal; }
   Task<Result<std::uint64_t>> position(std::string) override { co_return Errc::internal; }
   Task<Result<void>> set_position(std::string, std::uint64_t) override { co_return Result<void>{}; }
+  Task<Result<bool>> lease(std::string, std::string, std::chrono::milliseconds) override { co_return Errc::internal; }
+  Task<Result<std::string>> history() override { co_return std::string("1"); }
+  Task<Result<void>> end_foreign(std::string, std::string, Errc, WallTime) override { co_return Errc::internal; }
   Task<Result<std::optional<WallTime>>> restored_at() override { co_return Errc::internal; }
   Task<Result<void>> backup(std::string) override { co_return Errc::internal; }
   Task<Result<void>> ping() override { co_return Result<void>{}; }

@@ -48,8 +48,9 @@ struct Notify {
 struct Notified {
   enum class Outcome : std::uint8_t { made, repeated, unknown };
   Outcome outcome = Outcome::unknown;
-  NotificationRow row{};     // made: without data, which is the call's
-  std::uint64_t unread = 0;  // made: of the user, after it
+  NotificationRow row{};      // made: without data, which is the call's
+  std::uint64_t unread = 0;   // made: of the user, after it
+  std::uint64_t version = 0;  // made: of the inbox, after it
 };
 
 struct NotificationQuery {
@@ -61,8 +62,9 @@ struct NotificationQuery {
 
 struct NotificationPage {
   std::vector<NotificationRow> rows;
-  std::uint64_t unread = 0;  // of the user, whatever the query
-  bool more = false;         // there are some behind the last row
+  std::uint64_t unread = 0;   // of the user, whatever the query
+  std::uint64_t version = 0;  // of the inbox
+  bool more = false;          // there are some behind the last row
 };
 
 /// Which of a user's notifications are meant.
@@ -76,6 +78,7 @@ struct NotificationsChanged {
   std::uint64_t count = 0;
   std::vector<std::string> ids{};  // where ids were given: those that changed
   std::uint64_t unread = 0;        // of the user, after it
+  std::uint64_t version = 0;       // of the inbox, after it: rises by one with each call that changes it
 };
 
 class NotificationStore {

@@ -83,7 +83,7 @@ struct RotationDecision {
 /// One ending, in commit order. Control rows only say what to read again; they carry no authority.
 struct ControlRow {
   std::uint64_t seq = 0;
-  std::string kind{};     // "session_ended"
+  std::string kind{};     // "session_ended", "foreign_ended"
   std::string subject{};  // sid
   std::string user_id{};
   Errc reason = Errc::signed_out;

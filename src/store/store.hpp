@@ -203,6 +203,14 @@ class Store : public GrantStore, public NotificationStore {
   /// How far a reader of the audit log has come (webhooks), durable; 0 for an unknown name.
   virtual Task<Result<std::uint64_t>> position(std::string name) = 0;
   virtual Task<Result<void>> set_position(std::string name, std::uint64_t seq) = 0;
+  /// Takes or keeps a name for `holder` until `ttl` from now by the store's clock; false where another holds it. So
+  /// that of several nodes one does what is done once. A `ttl` of zero gives it back.
+  virtual Task<Result<bool>> lease(std::string name, std::string holder, std::chrono::milliseconds ttl) = 0;
+  /// Which history this data has: another text where commits may have been undone (a replica was promoted, a copy put
+  /// in place), so that numbers may be given again.
+  virtual Task<Result<std::string>> history() = 0;
+  /// A control row of kind "foreign_ended": a trusted issuer's session, of which the store has no row.
+  virtual Task<Result<void>> end_foreign(std::string sid, std::string user_id, Errc reason, WallTime at) = 0;
   /// When this data was last put in place by a restore: what was single-use before may have been forgotten.
   virtual Task<Result<std::optional<WallTime>>> restored_at() = 0;
   /// Writes a consistent copy, complete and flushed, to a file that is not there yet. Errors: store_failed,

@@ -24,6 +24,8 @@ keep_services_off() {
     case $package in
       prometheus) service=prometheus.service ;;
       nginx-light) service=nginx.service ;;
+      redis-server | redis-sentinel) service=$package.service ;;
+      postgresql-15) service=postgresql.service ;;
       *) continue ;;
     esac
     as_root systemctl --quiet "$what" "$service" || true

@@ -6,6 +6,7 @@ import type { Code } from './codes.ts'
 export const causes: Record<Code, string> = {
   internal: "A fault of the server; the log has it under the request id.",
   temporarily_unavailable: "The server starts, drains, or can ask neither its store nor a service that it needs.",
+  publication_unconfirmed: "The channel is durable, and no replica of the broker has confirmed the publication in time; subscribers may have it.",
   overloaded: "A queue of the server is full; nothing was done.",
   bad_request: "The request as a whole cannot be understood.",
   bad_json: "The body is not one JSON object in UTF-8, repeats a member, or nests too deep.",
@@ -156,6 +157,7 @@ export const causes: Record<Code, string> = {
   outbound_failed: "A hook, key set, node or webhook could not be reached or answered wrongly.",
   store_failed: "The database refused: disk full, permissions, or a fault of the file.",
   store_conflict: "Two requests changed the same row at once.",
+  store_newer: "A newer gatecast has changed the schema in a way that this version cannot work with.",
   address_in_use: "Another process listens on the configured address.",
   tls_certificate: "The file is missing, not PEM, out of order, or past its end.",
   tls_key: "The file is missing, has a password, or belongs to another certificate.",

@@ -14,6 +14,7 @@ export interface CodeInfo {
 export const codes = {
   internal: { http: 500, reply: 100, close: 0, unsub: 0, temporary: true, needNewToken: false, message: "internal server error", cure: "Try again; if it persists, give the operator the request id." },
   temporarily_unavailable: { http: 503, reply: 100, close: 0, unsub: 0, temporary: true, needNewToken: false, message: "temporarily unavailable", cure: "The server is starting, draining, or out of touch with its store; try again in a moment." },
+  publication_unconfirmed: { http: 503, reply: 100, close: 0, unsub: 0, temporary: true, needNewToken: false, message: "publication not confirmed", cure: "Publish again under the same idempotency key, so that it counts once; check the broker's replicas." },
   overloaded: { http: 503, reply: 111, close: 0, unsub: 0, temporary: true, needNewToken: false, message: "too many requests", cure: "A queue of the server is full; try again with a growing delay." },
   bad_request: { http: 400, reply: 107, close: 0, unsub: 0, temporary: false, needNewToken: false, message: "bad request", cure: "Compare the request with the route's description; the field at fault is named in the log under the request id." },
   bad_json: { http: 400, reply: 107, close: 0, unsub: 0, temporary: false, needNewToken: false, message: "malformed JSON", cure: "Send one JSON object, UTF-8, without duplicate members, nested at most 32 deep." },
@@ -164,6 +165,7 @@ export const codes = {
   outbound_failed: { http: 502, reply: 100, close: 0, unsub: 0, temporary: true, needNewToken: false, message: "another server did not answer", cure: "See the log for the address and the reason: name, connection, certificate, time or size of the reply." },
   store_failed: { http: 503, reply: 100, close: 0, unsub: 0, temporary: true, needNewToken: false, message: "store not available", cure: "See the log: the store refused the operation; check disk space and permissions of data.dir." },
   store_conflict: { http: 409, reply: 0, close: 0, unsub: 0, temporary: false, needNewToken: false, message: "conflict", cure: "Another request changed the same row; read again." },
+  store_newer: { http: 0, reply: 0, close: 0, unsub: 0, temporary: false, needNewToken: false, message: "the database is of a newer version", cure: "Start a gatecast as new as the one that wrote the database." },
   address_in_use: { http: 0, reply: 0, close: 0, unsub: 0, temporary: false, needNewToken: false, message: "address in use", cure: "Another program listens there; stop it or change http.address or ops.address." },
   tls_certificate: { http: 0, reply: 0, close: 0, unsub: 0, temporary: false, needNewToken: false, message: "TLS certificate cannot be used", cure: "In http.tls.cert or ops.tls.cert name a PEM file: the server's certificate first, then each issuer's; none past its end." },
   tls_key: { http: 0, reply: 0, close: 0, unsub: 0, temporary: false, needNewToken: false, message: "TLS key cannot be used", cure: "In http.tls.key or ops.tls.key name the PEM file with the private key that the certificate was made for, without a password." },

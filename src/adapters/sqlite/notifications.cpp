@@ -35,17 +35,19 @@ Result<bool> take_key(Database& db, const std::string& user_id, const Notify& re
 }
 
 struct Inbox {
-  std::uint64_t last_seq = 0, held = 0;
+  std::uint64_t last_seq = 0, held = 0, version = 0;
   std::string tail;  // random: makes ids differ between users, and from those of an earlier user of that name
 };
 
 Result<Inbox> next_place(Database& db, const std::string& user_id) {
   auto inbox = first(
-      db.select("INSERT INTO inboxes (user_id, last_seq, held, unread) VALUES (?, 1, 0, 0)"
-                " ON CONFLICT (user_id) DO UPDATE SET last_seq = last_seq + 1"
-                " RETURNING last_seq, held, lower(hex(randomblob(6)))",
+      db.select("INSERT INTO inboxes (user_id, last_seq, held, unread, version) VALUES (?, 1, 0, 0, 1)"
+                " ON CONFLICT (user_id) DO UPDATE SET last_seq = last_seq + 1, version = version + 1"
+                " RETURNING last_seq, held, version, lower(hex(randomblob(6)))",
                 user_id),
-      [](const Query& row) { return Inbox{.last_seq = row.count(0), .held = row.count(1), .tail = row.text(2)}; });
+      [](const Query& row) {
+        return Inbox{.last_seq = row.count(0), .held = row.count(1), .version = row.count(2), .tail = row.text(3)};
+      });
   if (!inbox) return inbox.error();
   if (!inbox->has_value()) return fail(Errc::store_failed, "no place in the inbox");
   return std::move(**inbox);
@@ -91,6 +93,7 @@ Result<Notified> notify_one(Database& db, const Notify::Recipient& recipient, co
   auto unread = unread_of(db, recipient.user_id);
   if (!unread) return unread.error();
   done.unread = *unread;
+  done.version = inbox->version;
   return done;
 }
 
@@ -117,10 +120,16 @@ Result<void> change_each(Database& db, const std::vector<std::string>& ids, Noti
   return {};
 }
 
-Result<NotificationsChanged> with_unread(Database& db, const std::string& user_id, NotificationsChanged changed) {
-  auto unread = unread_of(db, user_id);
-  if (!unread) return unread.error();
-  changed.unread = *unread;
+/// Counts the change, where there was one, and says how the inbox stands.
+Result<NotificationsChanged> counted(Database& db, const std::string& user_id, NotificationsChanged changed) {
+  if (changed.count > 0) {
+    auto noted = db.run("UPDATE inboxes SET version = version + 1 WHERE user_id = ?", user_id);
+    if (!noted) return noted.error();
+  }
+  auto inbox = first(db.select("SELECT unread, version FROM inboxes WHERE user_id = ?", user_id),
+                     [](const Query& row) { return std::pair{row.count(0), row.count(1)}; });
+  if (!inbox) return inbox.error();
+  std::tie(changed.unread, changed.version) = inbox->value_or(std::pair<std::uint64_t, std::uint64_t>{});
   return changed;
 }
 
@@ -140,11 +149,11 @@ Result<std::vector<Notified>> notify(Database& db, const Notify& request) {
 // One statement, so that the count and the rows are of one moment; an inbox without rows gives the count alone.
 Result<NotificationPage> notifications(Database& db, const store::NotificationQuery& query) {
   constexpr std::string_view kAll =
-      "SELECT i.unread, n.seq, n.id, n.key, n.kind, n.data, n.created_at, n.read_at FROM inboxes i"
+      "SELECT i.unread, n.seq, n.id, n.key, n.kind, n.data, n.created_at, n.read_at, i.version FROM inboxes i"
       " LEFT JOIN notifications n ON n.user_id = i.user_id AND n.seq < ?2"
       " WHERE i.user_id = ?1 ORDER BY n.seq DESC LIMIT ?3";
   constexpr std::string_view kUnread =
-      "SELECT i.unread, n.seq, n.id, n.key, n.kind, n.data, n.created_at, n.read_at FROM inboxes i"
+      "SELECT i.unread, n.seq, n.id, n.key, n.kind, n.data, n.created_at, n.read_at, i.version FROM inboxes i"
       " LEFT JOIN notifications n ON n.user_id = i.user_id AND n.seq < ?2 AND n.read_at IS NULL"
       " WHERE i.user_id = ?1 ORDER BY n.seq DESC LIMIT ?3";
   NotificationPage page;
@@ -152,6 +161,7 @@ Result<NotificationPage> notifications(Database& db, const store::NotificationQu
                                 std::int64_t{query.limit} + 1),
                       [&page, &query](const Query& row) {
                         page.unread = row.count(0);
+                        page.version = row.count(8);
                         NotificationRow one{.seq = row.is_null(1) ? 0 : row.count(1),
                                             .id = row.text(2),
                                             .user_id = query.user_id,
@@ -184,7 +194,7 @@ Result<NotificationsChanged> read_notifications(Database& db, const std::string&
     if (!all) return all.error();
     changed.count = *all;
   }
-  return with_unread(db, user_id, std::move(changed));
+  return counted(db, user_id, std::move(changed));
 }
 
 Result<NotificationsChanged> remove_notifications(Database& db, const std::string& user_id,
@@ -202,7 +212,7 @@ Result<NotificationsChanged> remove_notifications(Database& db, const std::strin
     if (!gone) return gone.error();
     changed.count = *gone;
   }
-  return with_unread(db, user_id, std::move(changed));
+  return counted(db, user_id, std::move(changed));
 }
 
 Result<std::uint64_t> prune_notifications(Database& db, WallTime before, std::uint32_t limit) {

@@ -72,6 +72,14 @@ Result<Ended> end_session(Database& db, const std::string& sid, Errc reason, Wal
   return found;
 }
 
+Result<void> end_foreign(Database& db, const std::string& sid, const std::string& user_id, Errc reason, WallTime at) {
+  auto logged =
+      db.run("INSERT INTO control_log (kind, subject, user_id, reason, at) VALUES ('foreign_ended', ?, ?, ?, ?)", sid,
+             user_id, info(reason).name, at);
+  if (!logged) return logged.error();
+  return {};
+}
+
 Result<void> touch(Database& db, const std::vector<std::pair<std::string, WallTime>>& seen) {
   for (const auto& [sid, at] : seen) {
     auto moved = db.run("UPDATE sessions SET last_seen_at = ?1 WHERE sid = ?2 AND last_seen_at < ?1", at, sid);
@@ -97,7 +105,7 @@ Result<std::vector<ControlRow>> control_log(Database& db, std::uint64_t after, s
 Result<std::vector<ControlRow>> ended_since(Database& db, WallTime since) {
   return control_rows(
       db.select("SELECT seq, kind, subject, user_id, reason, at FROM control_log"
-                " WHERE at >= ? AND kind = 'session_ended' ORDER BY seq",
+                " WHERE at >= ? ORDER BY seq",
                 since));
 }
 

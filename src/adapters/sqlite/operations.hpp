@@ -36,6 +36,7 @@ Result<std::vector<store::SessionRow>> end_over_limit(Database& db, const std::s
 /// `detail` is the audit row's.
 Result<store::Ended> end_session(Database& db, const std::string& sid, Errc reason, WallTime at, const std::string& ip,
                                  const std::string& detail = {});
+Result<void> end_foreign(Database& db, const std::string& sid, const std::string& user_id, Errc reason, WallTime at);
 Result<void> touch(Database& db, const std::vector<std::pair<std::string, WallTime>>& seen);
 Result<std::vector<store::ControlRow>> control_log(Database& db, std::uint64_t after, std::uint32_t limit);
 Result<std::vector<store::ControlRow>> ended_since(Database& db, WallTime since);
@@ -130,6 +131,8 @@ Result<ExpiredPart> expired_part(Database& db, std::int64_t after, WallTime befo
 Result<std::uint64_t> remove_expired(Database& db, const std::vector<std::string>& sids, WallTime before);
 Result<std::uint64_t> position(Database& db, const std::string& name);
 Result<void> set_position(Database& db, const std::string& name, std::uint64_t seq);
+Result<bool> lease(Database& db, const std::string& name, const std::string& holder, std::chrono::milliseconds ttl,
+                   WallTime now);
 Result<std::optional<WallTime>> restored_at(Database& db);
 Result<void> ping(Database& db);
 

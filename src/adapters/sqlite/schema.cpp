@@ -197,7 +197,18 @@ CREATE TRIGGER notification_gone AFTER DELETE ON notifications BEGIN
 END;
 )sql";
 
-constexpr std::array<const char*, 4> kMigrations{kFirst, kRenewal, kAccounts, kGrants};
+// Leases name the one of several holders that does something; an inbox counts its changes, so that of two messages
+// about it the older one is known.
+constexpr const char* kNodes = R"sql(
+CREATE TABLE leases (
+  name   TEXT PRIMARY KEY NOT NULL,
+  holder TEXT NOT NULL,
+  until  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+ALTER TABLE inboxes ADD COLUMN version INTEGER NOT NULL DEFAULT 0;
+)sql";
+
+constexpr std::array<const char*, 5> kMigrations{kFirst, kRenewal, kAccounts, kGrants, kNodes};
 
 Result<std::int64_t> number_of(Database& db, std::string_view sql) {
   Query query = db.select(sql);

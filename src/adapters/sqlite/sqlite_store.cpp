@@ -401,6 +401,20 @@ Task<Result<void>> SqliteStore::set_position(std::string name, std::uint64_t seq
                                   [&name, seq](Database& db) { return sqlite::set_position(db, name, seq); });
 }
 
+Task<Result<bool>> SqliteStore::lease(std::string name, std::string holder, std::chrono::milliseconds ttl) {
+  co_return co_await submit<bool>(workers_->writes, [this, &name, &holder, ttl](Database& db) {
+    return sqlite::lease(db, name, holder, ttl, workers_->clock.wall());
+  });
+}
+
+Task<Result<std::string>> SqliteStore::history() { co_return std::string("1"); }
+
+Task<Result<void>> SqliteStore::end_foreign(std::string sid, std::string user_id, Errc reason, WallTime at) {
+  co_return co_await submit<void>(workers_->writes, [&sid, &user_id, reason, at](Database& db) {
+    return sqlite::end_foreign(db, sid, user_id, reason, at);
+  });
+}
+
 Task<Result<std::optional<WallTime>>> SqliteStore::restored_at() {
   co_return co_await submit<std::optional<WallTime>>(workers_->reads,
                                                      [](Database& db) { return sqlite::restored_at(db); });

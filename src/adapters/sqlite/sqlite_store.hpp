@@ -94,6 +94,10 @@ class SqliteStore final : public store::Store {
   Task<Result<std::uint64_t>> prune_notifications(WallTime before, std::uint32_t limit) override;
   Task<Result<std::uint64_t>> position(std::string name) override;
   Task<Result<void>> set_position(std::string name, std::uint64_t seq) override;
+  Task<Result<bool>> lease(std::string name, std::string holder, std::chrono::milliseconds ttl) override;
+  /// One, for as long as the file is open.
+  Task<Result<std::string>> history() override;
+  Task<Result<void>> end_foreign(std::string sid, std::string user_id, Errc reason, WallTime at) override;
   Task<Result<std::optional<WallTime>>> restored_at() override;
   /// On a thread and a connection of its own; one at a time, one more waits, a third is `overloaded`.
   Task<Result<void>> backup(std::string path) override;

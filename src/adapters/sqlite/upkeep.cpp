@@ -79,6 +79,16 @@ Result<void> set_position(Database& db, const std::string& name, std::uint64_t s
   return {};
 }
 
+Result<bool> lease(Database& db, const std::string& name, const std::string& holder, std::chrono::milliseconds ttl,
+                   WallTime now) {
+  auto taken = db.run(
+      "INSERT INTO leases (name, holder, until) VALUES (?1, ?2, ?3)"
+      " ON CONFLICT (name) DO UPDATE SET holder = ?2, until = ?3 WHERE holder = ?2 OR until <= ?4",
+      name, holder, now + ttl, now);
+  if (!taken) return taken.error();
+  return *taken == 1;
+}
+
 Result<std::optional<WallTime>> restored_at(Database& db) {
   return first(db.select("SELECT at FROM restores ORDER BY at DESC LIMIT 1"),
                [](const Query& row) { return row.time(0); });
