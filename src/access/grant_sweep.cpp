@@ -65,7 +65,11 @@ Task<void> GrantSweep::sweep() {
       static_cast<void>(lower(clock_.wall() + std::chrono::duration_cast<std::chrono::milliseconds>(kRetryAfter)));
       co_return;
     }
-    if (swept->next) static_cast<void>(lower(*swept->next));
+    // Where the store's clock is behind this one's, it is asked again after a while, not again and again.
+    if (swept->next) {
+      const WallTime now = clock_.wall();
+      static_cast<void>(lower(*swept->next > now ? *swept->next : now + kAskAgainAfter));
+    }
     if (swept->moved < kGrantsAtOnce) co_return;
   }
 }

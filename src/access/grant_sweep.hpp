@@ -19,6 +19,7 @@ class GrantSweep {
   static constexpr std::uint32_t kGrantsAtOnce = 256;
   static constexpr Duration kLookEvery = std::chrono::seconds(1);
   static constexpr Duration kRetryAfter = std::chrono::seconds(1);
+  static constexpr std::chrono::milliseconds kAskAgainAfter{100};
 
   GrantSweep(store::GrantStore& store, const Clock& clock, store::GrantsLanded landed)
       : store_(store), clock_(clock), landed_(std::move(landed)) {}

@@ -44,12 +44,24 @@ Task<Result<store::GrantAdded>> Grants::add(store::GrantAdd request) {
   request.id = crypto::random_id(kIdChars);
   request.most = options_.user_max;
   request.landed = [this](std::span<const store::GrantChange> changes) { landed(changes); };
-  return store_.add_grant(std::move(request));
+  const std::string user_id = request.user_id;
+  auto done = co_await store_.add_grant(std::move(request));
+  if (done && !done->changed) found(user_id, done->change.version);
+  co_return done;
 }
 
 Task<Result<store::GrantsRemoved>> Grants::remove(store::GrantRemove request) {
   request.landed = [this](std::span<const store::GrantChange> changes) { landed(changes); };
-  return store_.remove_grants(std::move(request));
+  const std::string user_id = request.user_id;
+  auto gone = co_await store_.remove_grants(std::move(request));
+  if (gone && gone->removed == 0) found(user_id, gone->version);
+  co_return gone;
+}
+
+void Grants::found(const std::string& user_id, std::uint64_t version) {
+  if (version == 0) return;  // there has never been one
+  cache_.forget_before(user_id, version);
+  if (on_found_) on_found_(user_id, version);
 }
 
 Task<Result<store::UserGrants>> Grants::all_of(std::string user_id) {

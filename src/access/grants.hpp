@@ -29,6 +29,11 @@ class Grants {
   Grants(store::GrantStore& store, const Clock& clock, Options options);
   /// Before the first change. Not called for changes that mean nothing to the user.
   void on_changed(OnChanged fn) { on_changed_ = std::move(fn); }
+  /// Called where a call has found its change made already, and what is known of the user may be older: the answer to
+  /// the commit of the first call was lost, perhaps, so that nobody was told.
+  void on_found(std::function<void(const std::string& user_id, std::uint64_t version)> fn) {
+    on_found_ = std::move(fn);
+  }
   /// Called after every change that has an audit row.
   void on_audited(std::function<void()> fn) { on_audited_ = std::move(fn); }
 
@@ -44,6 +49,14 @@ class Grants {
   Verdict judge(std::string_view user_id, std::string_view resource);
   /// The user was deleted.
   void forget(const std::string& user_id) { cache_.forget(user_id); }
+  /// Another process changed what the user holds, up to that version (0: nobody knows which); whether that is news.
+  bool changed_elsewhere(const std::string& user_id, std::uint64_t version) {
+    if (version != 0) return cache_.forget_before(user_id, version);
+    cache_.forget(user_id);
+    return true;
+  }
+  /// Changes of other processes may have been missed: everybody is read anew.
+  void forget_all() { cache_.forget_all(); }
 
   /// Begins to begin and end grants in time.
   void start(Loop& loop) { sweep_.start(loop); }
@@ -51,11 +64,13 @@ class Grants {
 
  private:
   void landed(std::span<const store::GrantChange> changes);
+  void found(const std::string& user_id, std::uint64_t version);
 
   store::GrantStore& store_;
   const Clock& clock_;
   const Options options_;
   OnChanged on_changed_;
+  std::function<void(const std::string&, std::uint64_t)> on_found_;
   std::function<void()> on_audited_;
   HeldCache cache_;
   HeldReader reader_;

@@ -70,6 +70,23 @@ class GrantsTest : public testing::Test {
   std::unique_ptr<store::Store> store_ = place_.open();
 };
 
+TEST_F(GrantsTest, WhoAsksAgainAfterALostAnswerMakesMemoryRight) {
+  add({.resource = "a"});
+  EXPECT_EQ(load()->version, 1U);
+  std::vector<std::string> found;
+  grants_->on_found([&found](const std::string& user_id, std::uint64_t version) {
+    found.push_back(fmt::format("{} {}", user_id, version));
+  });
+  // It landed, and nobody here heard of it.
+  ASSERT_TRUE(loop_.run(store_->remove_grants({.user_id = "ann", .resource = "a"})).has_value());
+  EXPECT_EQ(grants_->judge("ann", "a"), Verdict::held);
+  EXPECT_EQ(loop_.run(grants_->remove({.user_id = "ann", .resource = "a"}))->removed, 0U);
+  EXPECT_EQ(grants_->judge("ann", "a"), Verdict::unread);
+  EXPECT_EQ(load()->version, 2U);
+  EXPECT_EQ(grants_->judge("ann", "a"), Verdict::missing);
+  EXPECT_EQ(found, (std::vector<std::string>{"ann 2"}));
+}
+
 TEST_F(GrantsTest, MemoryFollowsEveryChange) {
   EXPECT_EQ(grants_->judge("ann", "a"), Verdict::unread);
   EXPECT_EQ(load()->version, 0U);
@@ -97,6 +114,29 @@ TEST_F(GrantsTest, MemoryFollowsEveryChange) {
   ASSERT_EQ(read->grants.size(), mine->grants.size());
   EXPECT_EQ(*read->grants[0], *mine->grants[0]);
   EXPECT_EQ(read->bytes, mine->bytes);
+}
+
+// The second process has the same store and no word of the first but what is said here.
+TEST_F(GrantsTest, WhatAnotherProcessChangedIsReadAnewOnceItIsSaid) {
+  Grants other(*store_, place_.clock(), Grants::Options{.user_max = 1000});
+  EXPECT_EQ(loop_.run(other.load("ann")).value()->version, 0U);
+  add({.resource = "a"});
+  EXPECT_EQ(other.judge("ann", "a"), Verdict::missing);
+  EXPECT_TRUE(other.changed_elsewhere("ann", 1));
+  EXPECT_EQ(other.judge("ann", "a"), Verdict::unread);
+  EXPECT_EQ(loop_.run(other.load("ann")).value()->version, 1U);
+  EXPECT_FALSE(other.changed_elsewhere("ann", 1)) << "it is known";
+  EXPECT_EQ(other.judge("ann", "a"), Verdict::held);
+  EXPECT_TRUE(other.changed_elsewhere("ann", 0)) << "nobody knows how much has changed";
+  EXPECT_EQ(other.judge("ann", "a"), Verdict::unread);
+}
+
+TEST_F(GrantsTest, WhereWordMayHaveBeenLostNothingIsKnown) {
+  add({.resource = "a"});
+  EXPECT_EQ(load()->version, 1U);
+  grants_->forget_all();
+  EXPECT_EQ(grants_->judge("ann", "a"), Verdict::unread);
+  EXPECT_EQ(load()->version, 1U);
 }
 
 TEST_F(GrantsTest, WhatIsOverOpensNothingBeforeAnybodyWasTold) {
@@ -182,6 +222,18 @@ TEST(HeldReader, AChangeWhileTheStoreIsAskedMakesTheAnswerCountForNothing) {
   store.gone = true;
   EXPECT_EQ(loop.run(reader.read("ann")).error().code, Errc::store_failed);
   EXPECT_EQ(cache.find("ann"), nullptr);
+}
+
+TEST(HeldCache, WordOfAChangeMakesWhatIsBeingReadCountForNothing) {
+  HeldCache cache(1u << 20);
+  cache.reading("ann");
+  cache.reading("bob");
+  EXPECT_TRUE(cache.forget_before("ann", 1));
+  EXPECT_EQ(cache.put("ann", {}), nullptr);
+  EXPECT_NE(cache.put("ann", {}), nullptr) << "it is read again";
+  cache.forget_all();
+  EXPECT_EQ(cache.put("bob", {}), nullptr);
+  EXPECT_EQ(cache.users(), 0U);
 }
 
 TEST(HeldCache, TheLeastRecentlyAskedForGoesFirst) {

@@ -71,6 +71,23 @@ void HeldCache::forget(const std::string& user_id) {
   if (const auto at = places_.find(user_id); at != places_.end()) erase(at->second);
 }
 
+bool HeldCache::forget_before(const std::string& user_id, std::uint64_t version) {
+  std::lock_guard lock(mutex_);
+  const auto at = places_.find(user_id);
+  if (at != places_.end() && at->second->held->version >= version) return false;
+  note_change(user_id);
+  if (at != places_.end()) erase(at->second);
+  return true;
+}
+
+void HeldCache::forget_all() {
+  std::lock_guard lock(mutex_);
+  for (auto& [user_id, changed] : reading_) changed = true;
+  places_.clear();
+  entries_.clear();
+  bytes_ = 0;
+}
+
 std::size_t HeldCache::users() const {
   std::lock_guard lock(mutex_);
   return entries_.size();

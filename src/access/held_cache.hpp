@@ -31,6 +31,10 @@ class HeldCache {
   void apply(const store::GrantChange& change);
   /// Nothing is known of the user any more.
   void forget(const std::string& user_id);
+  /// The same where what is known is older than that version; whether it was.
+  bool forget_before(const std::string& user_id, std::uint64_t version);
+  /// Nothing is known of anybody, and what is being read counts for nothing.
+  void forget_all();
   std::size_t users() const;
 
  private:

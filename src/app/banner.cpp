@@ -25,7 +25,8 @@ void print_banner(const server::Config& config, const server::Server& server) {
   text += fmt::format("  operators  http{}://{}/console   /stats /metrics /healthz /readyz /api\n", ops_s, ops);
   text += fmt::format("  tokens     {}  key {}  iss {}  aud {}\n", token::name(key.algorithm()), key.fingerprint(),
                       config.token.issuer, config.token.audience);
-  text += fmt::format("  store      {}\n", config.store.path);
+  text += fmt::format("  store      {}{}\n", config.store.path.empty() ? config.store.url.shown() : config.store.path,
+                      config.broker.on() ? "   broker " + config.broker.url.shown() : "");
   if (config.log.dir.empty()) {
     text += "  log        this terminal\n";
   } else {

@@ -42,6 +42,8 @@ struct Doctor {
 
 /// The database's file, read beside a server that may be running on it.
 server::Checks check_store(const Doctor& doctor);
+/// The same of PostgreSQL.
+server::Checks check_postgres(const Doctor& doctor);
 /// Other servers that the configuration names; their clocks too.
 server::Checks check_network(const Doctor& doctor);
 /// What stands between a client and the server.

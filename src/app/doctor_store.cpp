@@ -29,6 +29,7 @@ Check check_backup(const sqlite::Inspection& seen, WallTime now) {
 
 Checks check_store(const Doctor& doctor) {
   const auto& path = doctor.config.store.path;
+  if (doctor.config.store.url.scheme().starts_with("postgres")) return check_postgres(doctor);
   if (path.empty()) return {check_skip("store.open", "store.url cannot be used")};
   const auto inspected = sqlite::inspect(path, kCheckedBytes);
   if (!inspected) return {check_fail("store.open", inspected.error().detail)};

@@ -2,6 +2,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "app/store_actions.hpp"
+
 namespace gatecast::app {
 namespace {
 
@@ -54,6 +56,17 @@ void add_connection(CLI::App& program, OperatorArguments& a) {
       ->capture_default_str();
 }
 
+void add_store(CLI::App& program, OperatorArguments& a) {
+  auto* store = program.add_subcommand("store", "Move the data to PostgreSQL; say that they were restored");
+  store->require_subcommand(1);
+  auto* copy = add(*store, "copy", "Copy a file of SQLite into an empty PostgreSQL database; no server may run", a);
+  copy->add_option("--from", a.from, "sqlite:FILE; without it the configuration's store")->type_name("URL");
+  copy->add_option("--to", a.to, "postgresql://…; without it the configuration's store")->type_name("URL");
+  copy->add_flag("--dry-run", a.dry_run, "Read everything, look at the target, write nothing");
+  add(*store, "restored", "After pg_restore, before the servers start: what was single-use counts as used", a);
+  add(program, "migrate", "Bring the database's schema to this version's", a);
+}
+
 void add_user(CLI::App& program, OperatorArguments& a) {
   auto* user = program.add_subcommand("user", "See and change users");
   user->require_subcommand(1);
@@ -93,6 +106,7 @@ void add_operator_commands(CLI::App& program, CLI::App& token, OperatorArguments
   with_json(add(program, "reload", "Take a new configuration, as SIGHUP does", a), a);
   argument(add(program, "backup", "Copy all data of the running server to a new file", a), "FILE", a.file, "Its name");
   argument(add(program, "restore", "Put a backup in place; the server must not run", a), "FILE", a.file, "The backup");
+  add_store(program, a);
 }
 
 std::optional<int> run_operator_command(const CLI::App& program, const OperatorArguments& a, const Io& io) {
@@ -116,6 +130,9 @@ std::optional<int> run_operator_command(const CLI::App& program, const OperatorA
   if (named({"reload"})) return do_reload(a, io);
   if (named({"backup"})) return do_backup(a, io);
   if (named({"restore"})) return do_restore(a, io);
+  if (named({"store", "copy"})) return do_store_copy(a, io);
+  if (named({"store", "restored"})) return do_store_restored(a, io);
+  if (named({"migrate"})) return do_migrate(a, io);
   return std::nullopt;
 }
 

@@ -299,7 +299,11 @@ int do_restore(const OperatorArguments& a, const Io& io) {
   server::LoadOptions quiet = a.load;
   quiet.make_dev_keys = false;
   const auto config = server::load(quiet).config;
-  if (config.store.path.empty()) return complain(fail(Errc::config_invalid, "store.url"), io);
+  if (config.store.path.empty()) {
+    const auto scheme = config.store.url.scheme();
+    return complain(fail(scheme.starts_with("postgres") ? Errc::store_own_tools : Errc::config_invalid, "store.url"),
+                    io);
+  }
   auto lock = LockFile::take(config.data.dir + "/lock");
   if (!lock) return complain(lock.error(), io);
   auto restored = sqlite::restore(a.file, config.store.path, SystemClock{}.wall());

@@ -25,6 +25,7 @@ struct OperatorArguments {
   std::string format{};  // of an import: "jsonl", "csv"; empty: by the file's name
   std::string channel{};
   std::string data{};
+  std::string from{}, to{};  // of a copy; empty: the configuration's store
   std::vector<std::string> kinds{};
   std::string sort{};  // of connections; empty: by age
   bool closed = false;

@@ -6,10 +6,13 @@
 #include <cstdio>
 
 #include "adapters/https/https_outbound.hpp"
+#include "adapters/postgres/postgres_store.hpp"
 #include "adapters/sqlite/sqlite_store.hpp"
 #include "app/banner.hpp"
+#include "app/shared.hpp"
 #include "core/lock_file.hpp"
 #include "core/log.hpp"
+#include "core/process_clock.hpp"
 #include "server/server.hpp"
 
 namespace gatecast::app {
@@ -72,6 +75,30 @@ void end_at_second_signal(sigset_t set) {
   }).detach();
 }
 
+struct OpenStore {
+  std::unique_ptr<store::Store> store;
+  std::function<void()> stop;
+};
+
+template <class T>
+OpenStore hold(std::unique_ptr<T> opened) {
+  auto* raw = opened.get();
+  return {std::move(opened), [raw] { raw->stop(); }};
+}
+
+/// Connects, and brings the tables up to date.
+Result<OpenStore> open_store(const server::StoreConfig& config) {
+  if (!config.path.empty()) {
+    auto opened = sqlite::SqliteStore::open(config.path);
+    if (!opened) return opened.error();
+    return hold(std::move(*opened));
+  }
+  auto opened = postgres::PostgresStore::open(
+      {.url = config.url, .connections = config.connections, .deadline = config.deadline, .ca_file = config.ca_file});
+  if (!opened) return opened.error();
+  return hold(std::move(*opened));
+}
+
 }  // namespace
 
 int serve(server::Loaded loaded) {
@@ -82,19 +109,24 @@ int serve(server::Loaded loaded) {
   std::string problem;
   if (!log::open_log(server::log_options(config), problem)) return refuse(fail(Errc::config_invalid, problem));
   for (const auto& finding : loaded.findings) {
-    log::warn("config", {{"key", finding.key}, {"detail", finding.text}, {"cure", finding.cure}});
+    const bool note = finding.level == server::Finding::Level::note;
+    log::write(note ? log::Level::info : log::Level::warn, "config",
+               {{"key", finding.key}, {"detail", finding.text}, {"cure", finding.cure}});
   }
 
-  auto store = sqlite::SqliteStore::open(config.store.path);
+  auto store = open_store(config.store);
   if (!store) return refuse(store.error());
   auto outbound = https::HttpsOutbound::make({.ca_file = config.outbound.ca_file});
   if (!outbound) return refuse(outbound.error());
-  SystemClock clock;
+  ProcessClock clock;
+  SharedParts shared(config, clock);
+  if (auto probed = shared.probe(); !probed) return refuse(probed.error());
   auto server = server::Server::make({.config = config,
                                       .loaded = loaded,
                                       .clock = clock,
-                                      .store = **store,
+                                      .store = *store->store,
                                       .outbound = outbound->get(),
+                                      .shared = shared.parts(),
                                       .version = GATECAST_VERSION});
   if (!server) return refuse(server.error());
   if (auto started = (*server)->start(); !started) return refuse(started.error());
@@ -107,7 +139,7 @@ int serve(server::Loaded loaded) {
   end_at_second_signal(signals);
   (*server)->stop();
   (*outbound)->stop();
-  (*store)->stop();
+  store->stop();
   log::info("stopped");
   log::close_log();
   return 0;

@@ -68,8 +68,9 @@ class Broker {
                        Done<StreamPosition> done) = 0;
   /// Errors: those of Streams::read.
   virtual void history(std::string_view channel, HistoryQuery query, Done<HistoryPage> done) = 0;
-  /// All after `since`, at most `most` of them, or recovered:false where that is not all there. A position of before a
-  /// change of servers is known as long as what it stands for is what the present server has.
+  /// All after `since`, or recovered:false where that is not all there. Where they are more than `most`, the oldest
+  /// `most` come, recovered as well: the last one's offset is below `top`, and who wants the rest asks on. A position
+  /// of before a change of servers is known as long as what it stands for is what the present server has.
   virtual void recover(std::string_view channel, StreamPosition since, std::uint32_t most, Done<Recovered> done) = 0;
   /// Removes the publications; the position stays.
   virtual void clear(std::string_view channel, Done<void> done) = 0;

@@ -37,6 +37,8 @@ class Cache {
   virtual Task<Result<std::optional<std::string>>> get(std::string key) = 0;
   /// Replaces the value and its life; a `ttl` of zero or less removes it.
   virtual Task<Result<void>> put(std::string key, std::string value, Duration ttl) = 0;
+  /// Whether it has answered lately; any thread.
+  virtual bool in_touch() const { return true; }
 };
 
 }  // namespace gatecast::cache

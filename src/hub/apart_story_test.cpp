@@ -218,7 +218,7 @@ class Story {
   }
   static Task<void> publishing(Story& story, unsigned from, std::shared_ptr<broker::Publication> p) {
     const std::string data = p->data;
-    const auto position = co_await story.net_.hub(from).publish(std::move(p), story.history_);
+    const auto position = co_await story.net_.hub(from).publish(std::move(p), {.history = story.history_});
     if (!position) co_return;
     ++story.tally_.published;
     story.known_[position->offset] = data;

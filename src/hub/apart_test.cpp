@@ -27,7 +27,7 @@ FilterRef kind(std::string_view value) { return filter(fmt::format(R"({{"key":"k
 std::string state(int n) { return fmt::format(R"({{"n":{},"text":"{}"}})", n, std::string(100, 'x')); }
 
 Task<void> publishing(Hub& hub, std::shared_ptr<broker::Publication> publication, HistoryOptions history) {
-  const auto position = co_await hub.publish(std::move(publication), history);
+  const auto position = co_await hub.publish(std::move(publication), {.history = history});
   EXPECT_TRUE(position.has_value());
 }
 
@@ -243,7 +243,7 @@ TEST_P(ApartTest, ClearedHistoryChangesNothingForThoseWhoAreThere) {
   FakeClient client;
   subscribe(client, {.delta = true});
   publish_delta(1);
-  net_.run(0, net_.hub().clear_history(name_));
+  net_.clear(0, name_);
   net_.settle();
   publish_delta(2);
   EXPECT_EQ(client.frames(), (Frames{whole(1), delta(1, 2)}));

@@ -54,12 +54,13 @@ class Channel {
     SubscribeOptions options;
     SubscribeDone done;
     std::uint32_t recovery = 0;  // the number of the recovery it asked the home for; 0: none
+    bool held = false;           // its recovery is asked for again once this shard is whole
   };
 
   explicit Channel(std::string_view n) : name(n) {}
 
   bool logged() const { return logs != nullptr; }
-  bool unused() const { return subscribers.empty() && waiting.empty() && home_mask == 0; }
+  bool unused() const { return subscribers.empty() && waiting.empty() && home_mask == 0 && !listened; }
 
   // In this order it takes 96 bytes.
   const CompactText name;
@@ -71,7 +72,8 @@ class Channel {
   broker::StreamPosition position{};
   [[no_unique_address]] Subscribers<Subscriber> subscribers;
   std::uint32_t registration = 0;  // the number of the registration at home; 0: none
-  bool active = false;             // the home has answered it
+  bool active : 1 = false;         // the home has answered it
+  bool listened : 1 = false;       // at home, with a broker: the broker passes it on (SharedHomes has more)
   /// Whether the home was asked for what was lost on the way here, and whether more was lost since.
   enum class Refill : std::uint8_t { none, asked, again };
   Refill refill = Refill::none;

@@ -17,13 +17,13 @@ void Hub::set_home_mask(Channel& channel, std::uint64_t mask) {
   channel.home_mask = mask;
 }
 
-void Hub::ask_home(Channel& channel) {
+void Hub::ask_home(Channel& channel, bool kept) {
   channel.registration = ++last_registration_;
   channel.refill = Channel::Refill::none;  // an answer to the registration before is not awaited
   const unsigned home = home_of(channel.name);
-  if (home == shard_) return home_register(channel.name.text(), shard_, channel.registration);
-  mesh_.post_control(home, [hub = mesh_.hubs[home], name = channel.name.text(), from = shard_,
-                            n = channel.registration] { hub->home_register(name, from, n); });
+  if (home == shard_) return home_register(channel.name.text(), shard_, channel.registration, kept);
+  mesh_.post_control(home, [hub = mesh_.hubs[home], name = channel.name.text(), from = shard_, n = channel.registration,
+                            kept] { hub->home_register(name, from, n, kept); });
 }
 
 void Hub::leave_home(Channel& channel) {
@@ -33,17 +33,22 @@ void Hub::leave_home(Channel& channel) {
   const unsigned home = home_of(channel.name);
   if (home == shard_) {
     set_home_mask(channel, channel.home_mask & ~(std::uint64_t{1} << shard_));
+    if (shared_ != nullptr) shared_->withdraw(channel, shard_);
     return;
   }
   mesh_.post_control(
       home, [hub = mesh_.hubs[home], name = channel.name.text(), from = shard_] { hub->home_unregister(name, from); });
 }
 
-void Hub::home_register(const std::string& name, unsigned from, std::uint32_t registration) {
-  auto& channel = get(name);
+void Hub::home_register(const std::string& name, unsigned from, std::uint32_t registration, bool kept) {
+  if (shared_ != nullptr) return shared_->enroll(name, from, registration, kept);
+  admit(get(name), from, registration, streams_.position(name));
+}
+
+void Hub::admit(Channel& channel, unsigned from, std::uint32_t registration, broker::StreamPosition position) {
   set_home_mask(channel, channel.home_mask | std::uint64_t{1} << from);
-  const broker::StreamPosition position = streams_.position(name);
-  if (from == shard_) return answer(std::string(name), registration, position);
+  const std::string name = channel.name.text();
+  if (from == shard_) return answer(name, registration, position);
   // The answer goes the way of the publications, so that none can overtake it.
   auto* hub = mesh_.hubs[from];
   if (mesh_.post_data(from, kMessageBytes,
@@ -51,17 +56,24 @@ void Hub::home_register(const std::string& name, unsigned from, std::uint32_t re
     return;
   }
   home_unregister(name, from);
-  mesh_.post_control(from, [hub, name, registration] { hub->answer(name, registration, std::nullopt); });
+  refuse_registration(from, name, registration, Errc::overloaded);
+}
+
+void Hub::refuse_registration(unsigned from, const std::string& name, std::uint32_t registration, Errc code) {
+  if (from == shard_) return answer(name, registration, code);
+  mesh_.post_control(from,
+                     [hub = mesh_.hubs[from], name, registration, code] { hub->answer(name, registration, code); });
 }
 
 void Hub::home_unregister(const std::string& name, unsigned from) {
   auto* channel = find(name);
   if (channel == nullptr) return;
   set_home_mask(*channel, channel->home_mask & ~(std::uint64_t{1} << from));
+  if (shared_ != nullptr) shared_->withdraw(*channel, from);
   drop_if_unused(*channel);
 }
 
-void Hub::answer(const std::string& name, std::uint32_t registration, std::optional<broker::StreamPosition> position) {
+void Hub::answer(const std::string& name, std::uint32_t registration, Result<broker::StreamPosition> position) {
   check_.assert_here();
   auto* channel = find(name);
   // A registration that was given up meanwhile has another number.
@@ -82,17 +94,20 @@ void Hub::answer(const std::string& name, std::uint32_t registration, std::optio
     if (accepted) add(*channel, *next.client, next.options);
     --next.client->waiting_;
     next.done(accepted ? Result<Subscribed>(Subscribed{.position = channel->position})
-                       : Result<Subscribed>(Errc::overloaded));
+                       : Result<Subscribed>(position.error()));
     channel = find(name);
   }
-  if (channel != nullptr && channel->subscribers.empty() && channel->waiting.empty()) close_channel(*channel);
+  if (channel != nullptr && channel->subscribers.empty() && channel->waiting.empty()) return close_channel(*channel);
+  if (shared_ != nullptr) ask_held(name);
 }
 
 Task<Result<broker::StreamPosition>> Hub::publish(std::shared_ptr<broker::Publication> publication,
-                                                  broker::HistoryOptions history) {
+                                                  broker::PublishOptions options) {
   check_.assert_here();
   using Answer = Result<broker::StreamPosition>;
+  if (shared_ != nullptr) co_return co_await publish_shared(std::move(publication), std::move(options));
   const unsigned home = home_of(publication->channel);
+  const broker::HistoryOptions history = options.history;
   if (home == shard_) co_return publish_here(std::move(publication), history);
   const std::size_t bytes = publication->data.size() + kMessageBytes;
   Mesh& mesh = mesh_;
@@ -113,8 +128,11 @@ Result<broker::StreamPosition> Hub::publish_here(std::shared_ptr<broker::Publica
   return home_publish(std::move(publication), history);
 }
 
-void Hub::publish_always(std::shared_ptr<broker::Publication> publication, broker::HistoryOptions history) {
+void Hub::publish_always(std::shared_ptr<broker::Publication> publication, broker::HistoryOptions history,
+                         Pushes::Then then) {
+  if (shared_ != nullptr) return publish_shared_always(std::move(publication), history, std::move(then));
   home_publish(std::move(publication), history);
+  if (then) then();
 }
 
 broker::StreamPosition Hub::home_publish(std::shared_ptr<broker::Publication> publication,
@@ -158,7 +176,7 @@ void Hub::gap(const std::string& name, bool kept) {
   if (!channel->active) {
     // The answer that is awaited lies in the lane before the hole; whoever got it would see the publications on both
     // sides of it. The home is asked again, and answers behind the hole.
-    if (channel->registration != 0) ask_home(*channel);
+    if (channel->registration != 0) ask_home(*channel, kept);
     return;
   }
   if (kept) return refill(*channel);
@@ -166,14 +184,25 @@ void Hub::gap(const std::string& name, bool kept) {
 }
 
 Task<Result<broker::HistoryPage>> Hub::history(std::string channel, broker::HistoryQuery query) {
+  if (shared_ != nullptr) {
+    co_return co_await at_broker<broker::HistoryPage>(
+        channel, [channel, query](broker::Broker& broker, broker::Done<broker::HistoryPage> done) {
+          broker.history(channel, query, std::move(done));
+        });
+  }
   co_return co_await at_home<Result<broker::HistoryPage>>(
       channel, [channel, query](Hub& home) { return home.streams_.read(channel, query); });
 }
 
-Task<void> Hub::clear_history(std::string channel) {
-  co_await at_home<bool>(channel, [channel](Hub& home) {
+Task<Result<void>> Hub::clear_history(std::string channel) {
+  if (shared_ != nullptr) {
+    co_return co_await at_broker<void>(channel, [channel](broker::Broker& broker, broker::Done<void> done) {
+      broker.clear(channel, std::move(done));
+    });
+  }
+  co_return co_await at_home<Result<void>>(channel, [channel](Hub& home) {
     home.streams_.clear(channel);
-    return true;
+    return Result<void>{};
   });
 }
 

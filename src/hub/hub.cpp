@@ -2,13 +2,16 @@
 
 namespace gatecast::hub {
 
-Hub::Hub(unsigned shard, Mesh& mesh, Limits limits, const Clock& clock, std::uint64_t seed)
+Hub::Hub(unsigned shard, Mesh& mesh, Limits limits, const Clock& clock, std::uint64_t seed, broker::Broker* broker)
     : shard_(shard),
       mesh_(mesh),
       limits_(limits),
       clock_(clock),
       streams_(limits.streams, clock, seed),
-      presence_(limits.presence_entries) {}
+      presence_(limits.presence_entries),
+      // Keys of what is published once are of this shard alone.
+      shared_(broker == nullptr ? nullptr
+                                : std::make_unique<SharedHomes>(*this, *broker, limits.shared, seed * 64 + shard)) {}
 
 Hub::~Hub() = default;
 
@@ -42,13 +45,14 @@ void Hub::subscribe(Client& client, std::string_view name, SubscribeOptions opti
     return done(Subscribed{.position = channel.position});
   }
   const bool recovers = options.recover.has_value();
+  const bool kept = options.kept;
   channel.waiting.push_back({&client, std::move(options), std::move(done)});
   waited_for_.insert(&channel);
   ++client.waiting_;
   // The home answers the registration first, so a recovery finds the channel active.
   if (recovers) channel.waiting.back().recovery = ++last_recovery_;
   const std::uint32_t recovery = last_recovery_;
-  if (channel.registration == 0) ask_home(channel);
+  if (channel.registration == 0) ask_home(channel, kept);
   if (recovers) ask_recovery(std::string(name), recovery);
 }
 

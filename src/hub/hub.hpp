@@ -3,13 +3,14 @@
 // Every channel has one home shard, hash(name) mod shards. A publication goes to the home, which passes it to each
 // shard that has subscribers; a shard with its first subscriber registers at the home by one message, and publications
 // follow the home's answer in the same lane, so nothing falls between. Order: per channel, as the home took them.
-// The home also keeps the channel's history and presence. Where a history is kept, publications have offsets: a shard
-// that sees a hole asks its home for what was lost, and only where the home no longer has it are subscribers told.
+// The home also keeps the channel's history and presence, or has them of the broker that several nodes share
+// (SharedHomes). Where a history is kept, publications have offsets: a shard that sees a hole asks its home for what
+// was lost, and only where that is not kept any more are subscribers told.
 //
 // Place: server's connections and API call it; it knows no sockets: bytes leave through Client::write. Threads: its
 // shard; `Mesh` carries the messages to the others. Lifetime: outlives its clients. Bounds: Limits; a turn sends to at
 // most 512 clients or for 2 ms and goes on in the next. Errors: overloaded where a mailbox is full, limit_exceeded,
-// already_subscribed, queues_full.
+// already_subscribed, queues_full; with a broker those of it.
 #pragma once
 
 #include <boost/unordered/unordered_flat_set.hpp>
@@ -27,6 +28,7 @@
 #include "core/task.hpp"
 #include "hub/channel.hpp"
 #include "hub/client.hpp"
+#include "hub/shared_homes.hpp"
 
 namespace gatecast::hub {
 
@@ -69,13 +71,27 @@ class Hub {
     broker::Streams::Limits streams{};
     std::size_t presence_entries = 1'000'000;
     std::size_t refill_bytes = 1u << 20;  // of one answer to a shard that lost something; the rest is asked for again
+    SharedLimits shared{};                // with a broker
   };
 
-  /// `seed` makes the epochs of histories: random, the same for all shards.
-  Hub(unsigned shard, Mesh& mesh, Limits limits, const Clock& clock, std::uint64_t seed = 0);
+  /// `seed` makes the epochs of histories: random, the same for all shards. `broker`: has the channels that nodes
+  /// share, one a shard; null: they are all here.
+  Hub(unsigned shard, Mesh& mesh, Limits limits, const Clock& clock, std::uint64_t seed = 0,
+      broker::Broker* broker = nullptr);
   ~Hub();
   /// The calling thread becomes the shard's.
   void bind() { check_.bind(); }
+  /// With a broker: it is listened to from here on, until `stop_shared`. On the shard.
+  void start_shared();
+  void stop_shared();
+  /// Ten times a second or so, with a broker.
+  void tend();
+  /// Null without a broker.
+  const SharedHomes* shared() const { return shared_.get(); }
+  /// `fn` is called at the home for each publication of a personal channel that comes from the broker, before it is
+  /// handed out; `missed` where some of such a channel are lost to this node, or may be. Before `start_shared`.
+  void on_received(std::function<void(const broker::Publication&)> fn);
+  void on_missed(std::function<void(std::string_view channel)> fn);
 
   /// Subscribes `client`; `done` is called once, at once where the home is known, else when it has answered. A client
   /// that leaves before gets no call. Errors: already_subscribed (or waiting for it), limit_exceeded, overloaded.
@@ -98,23 +114,25 @@ class Hub {
 
   /// Publishes through the channel's home, which keeps it as `history` says; resumes here. Errors: overloaded.
   Task<Result<broker::StreamPosition>> publish(std::shared_ptr<broker::Publication> publication,
-                                               broker::HistoryOptions history = {});
-  /// Whether the channel's home is here: what is published then is published at once.
-  bool is_home(std::string_view channel) const { return home_of(channel) == shard_; }
+                                               broker::PublishOptions options = {});
+  /// Whether the channel's home is here and has no broker to ask: what is published then is published at once.
+  bool is_home(std::string_view channel) const { return shared_ == nullptr && home_of(channel) == shard_; }
   Result<broker::StreamPosition> publish_here(std::shared_ptr<broker::Publication> publication,
                                               broker::HistoryOptions history);
   /// The same on the home itself, whatever waits to be sent: for the server's own messages, bounded by who makes them.
-  void publish_always(std::shared_ptr<broker::Publication> publication, broker::HistoryOptions history);
+  /// With a broker they wait while it is out of touch, and `then` is called once it has them.
+  void publish_always(std::shared_ptr<broker::Publication> publication, broker::HistoryOptions history,
+                      Pushes::Then then = {});
   /// The shard that numbers the channel's publications. Any thread.
   unsigned home_of(std::string_view channel) const;
   /// What the home keeps; resumes here. Errors: those of broker::Streams::read.
   Task<Result<broker::HistoryPage>> history(std::string channel, broker::HistoryQuery query);
-  Task<void> clear_history(std::string channel);
+  Task<Result<void>> clear_history(std::string channel);
   /// Enters a subscriber at the home (where `listed`), and tells those who see joins (where `told`).
   void enter(const std::string& channel, const broker::ClientInfoRef& who, bool listed, bool told);
   void leave(const std::string& channel, const broker::ClientInfoRef& who, bool listed, bool told);
-  Task<std::vector<broker::ClientInfoRef>> presence(std::string channel, std::size_t most);
-  Task<broker::PresenceCount> presence_count(std::string channel);
+  Task<Result<std::vector<broker::ClientInfoRef>>> presence(std::string channel, std::size_t most);
+  Task<Result<broker::PresenceCount>> presence_count(std::string channel);
   /// Once a second or so: what is past its time goes.
   void tick();
 
@@ -161,6 +179,7 @@ class Hub {
   void each_home(const std::function<void(std::string_view)>& fn) const;
 
  private:
+  friend class SharedHomes;
   struct ByName {
     using is_transparent = void;
     std::size_t operator()(std::string_view n) const { return std::hash<std::string_view>{}(n); }
@@ -194,13 +213,19 @@ class Hub {
 
   // The home, and the way to it (home.cpp).
   void set_home_mask(Channel& channel, std::uint64_t mask);
-  void ask_home(Channel& channel);
+  void ask_home(Channel& channel, bool kept);
   void leave_home(Channel& channel);
-  void answer(const std::string& name, std::uint32_t registration, std::optional<broker::StreamPosition> position);
-  void home_register(const std::string& name, unsigned from, std::uint32_t registration);
+  void answer(const std::string& name, std::uint32_t registration, Result<broker::StreamPosition> position);
+  void home_register(const std::string& name, unsigned from, std::uint32_t registration, bool kept);
+  void admit(Channel& channel, unsigned from, std::uint32_t registration, broker::StreamPosition position);
+  void refuse_registration(unsigned from, const std::string& name, std::uint32_t registration, Errc code);
   void home_unregister(const std::string& name, unsigned from);
   broker::StreamPosition home_publish(std::shared_ptr<broker::Publication> publication, broker::HistoryOptions history);
   void home_spread(const broker::PublicationRef& publication);
+  Task<Result<broker::StreamPosition>> publish_shared(std::shared_ptr<broker::Publication> publication,
+                                                      broker::PublishOptions options);
+  void publish_shared_always(std::shared_ptr<broker::Publication> publication, broker::HistoryOptions history,
+                             Pushes::Then then);
   void gap(const std::string& name, bool kept);
   /// `fn` on the hub of the channel's home, and its value here.
   template <class T, class F>
@@ -223,16 +248,37 @@ class Hub {
     mesh_.post_control(home, [hub = mesh_.hubs[home], fn = std::move(fn)] { fn(*hub); });
   }
 
+  /// `fn(broker, done)` on the hub of the channel's home, and what `done` gets here.
+  template <class T, class F>
+  Task<Result<T>> at_broker(std::string_view channel, F fn) {
+    check_.assert_here();
+    const unsigned home = home_of(channel);
+    Hub* hub = mesh_.hubs[home];
+    co_return co_await arrival<Result<T>>([this, home, hub, &fn](Resume<Result<T>> resume) {
+      auto ask = [hub, fn = std::move(fn), resume = std::move(resume)]() mutable {
+        fn(hub->shared_->broker(), [resume = std::move(resume)](Result<T> got) mutable { resume(std::move(got)); });
+      };
+      if (home == shard_) return ask();
+      mesh_.post_control(home, std::move(ask));
+    });
+  }
+
   // What was missed (recovery.cpp).
   void ask_recovery(const std::string& name, std::uint32_t number, bool again = false);
   void home_recover(const std::string& name, unsigned from, std::uint32_t number, const broker::StreamPosition& since,
                     bool newest_only, const FilterRef& filter, bool at_once);
-  void recovery(const std::string& name, std::uint32_t number, std::optional<broker::Recovered> got);
+  void answer_recovery(unsigned from, const std::string& name, std::uint32_t number, Result<broker::Recovered> got);
+  void recovery(const std::string& name, std::uint32_t number, Result<broker::Recovered> got);
+  void ask_held(const std::string& name);
   void refill(Channel& channel);
   void home_refill(const std::string& name, unsigned from, std::uint32_t registration,
                    const broker::StreamPosition& since);
+  void answer_refill(unsigned from, const std::string& name, std::uint32_t registration,
+                     const broker::StreamPosition& since, broker::Recovered got);
   void refilled(const std::string& name, std::uint32_t registration, const broker::StreamPosition& since,
                 const std::optional<broker::Recovered>& got);
+  void spread_move(const Channel& channel, broker::StreamPosition to);
+  void moved(const std::string& name, broker::StreamPosition to);
   void tell_gap(Channel& channel);
 
   // Filters and differences (apart.cpp).
@@ -291,6 +337,7 @@ class Hub {
   HubStats stats_;
   broker::Streams streams_;    // of the channels whose home is here
   broker::Presence presence_;  // alike
+  std::unique_ptr<SharedHomes> shared_;
 };
 
 }  // namespace gatecast::hub

@@ -4,8 +4,11 @@
 namespace gatecast::hub {
 namespace {
 
+// What a small message weighs in a data lane.
+constexpr std::size_t kMessageBytes = 128;
+
 std::size_t bytes_of(const broker::Recovered& recovered) {
-  std::size_t bytes = 128;
+  std::size_t bytes = kMessageBytes;
   for (const auto& publication : recovered.publications) bytes += publication->data.size() + 64;
   return bytes;
 }
@@ -41,23 +44,35 @@ void Hub::ask_recovery(const std::string& name, std::uint32_t number, bool again
 void Hub::home_recover(const std::string& name, unsigned from, std::uint32_t number,
                        const broker::StreamPosition& since, bool newest_only, const FilterRef& filter, bool at_once) {
   check_.assert_here();
+  if (shared_ != nullptr) return shared_->recover(name, {from, number, since, newest_only, filter});
   broker::Streams::Fits fits;
   if (filter != nullptr) fits = [&filter](const broker::Publication& p) { return filter->matches(p.tags); };
   auto got = newest_only ? streams_.newest(name, since, fits)
                          : streams_.recover(name, since, broker::Streams::Bounded::for_reply, fits);
   if (at_once) return recovery(name, number, std::move(got));
-  // Behind what was published before, ahead of what comes after: when it arrives, the shard stands where it ends.
-  auto* hub = mesh_.hubs[from];
-  const std::size_t bytes = bytes_of(got);
-  if (mesh_.post_data(from, bytes, [hub, name, number, got = std::move(got)]() mutable {
-        hub->recovery(name, number, std::move(got));
-      })) {
-    return;
-  }
-  mesh_.post_control(from, [hub, name, number] { hub->recovery(name, number, std::nullopt); });
+  answer_recovery(from, name, number, std::move(got));
 }
 
-void Hub::recovery(const std::string& name, std::uint32_t number, std::optional<broker::Recovered> got) {
+void Hub::answer_recovery(unsigned from, const std::string& name, std::uint32_t number, Result<broker::Recovered> got) {
+  // With a broker everything before it has been handed out on this shard already.
+  if (from == shard_ && shared_ != nullptr) return recovery(name, number, std::move(got));
+  auto* hub = mesh_.hubs[from];
+  Errc code = Errc::overloaded;
+  if (got) {
+    // Behind what was published before, ahead of what comes after: when it arrives, the shard stands where it ends.
+    const std::size_t bytes = bytes_of(*got);
+    if (mesh_.post_data(from, bytes, [hub, name, number, got = std::move(got)]() mutable {
+          hub->recovery(name, number, std::move(got));
+        })) {
+      return;
+    }
+  } else {
+    code = got.error().code;
+  }
+  mesh_.post_control(from, [hub, name, number, code] { hub->recovery(name, number, code); });
+}
+
+void Hub::recovery(const std::string& name, std::uint32_t number, Result<broker::Recovered> got) {
   check_.assert_here();
   auto* channel = find(name);
   if (channel == nullptr) return;
@@ -67,7 +82,10 @@ void Hub::recovery(const std::string& name, std::uint32_t number, std::optional<
   // the home answers behind what makes it whole. A history that was dropped shows here first: nothing published since
   // has said so.
   if (got && (!channel->active || channel->position != got->top)) {
+    // Asked of a broker at once, each time anew, it could not answer otherwise before the shard has what it misses.
+    waiting->held = shared_ != nullptr;
     if (channel->active && channel->refill == Channel::Refill::none) refill(*channel);
+    if (shared_ != nullptr) return;
     return ask_recovery(name, number, true);
   }
 
@@ -84,10 +102,20 @@ void Hub::recovery(const std::string& name, std::uint32_t number, std::optional<
     next.done(
         Subscribed{.position = got->top, .recovered = got->recovered, .publications = std::move(got->publications)});
   } else {
-    next.done(Errc::overloaded);
+    next.done(got.error());
   }
   channel = find(name);
   if (channel != nullptr && channel->subscribers.empty() && channel->waiting.empty()) close_channel(*channel);
+}
+
+void Hub::ask_held(const std::string& name) {
+  auto* channel = find(name);
+  if (channel == nullptr || !channel->active || channel->refill != Channel::Refill::none) return;
+  std::vector<std::uint32_t> numbers;
+  for (auto& waiting : channel->waiting) {
+    if (std::exchange(waiting.held, false)) numbers.push_back(waiting.recovery);
+  }
+  for (const auto number : numbers) ask_recovery(name, number, true);
 }
 
 void Hub::refill(Channel& channel) {
@@ -105,7 +133,12 @@ void Hub::refill(Channel& channel) {
 void Hub::home_refill(const std::string& name, unsigned from, std::uint32_t registration,
                       const broker::StreamPosition& since) {
   check_.assert_here();
-  auto got = streams_.recover(name, since, broker::Streams::Bounded::by_history);
+  if (shared_ != nullptr) return shared_->refill(name, from, registration, since);
+  answer_refill(from, name, registration, since, streams_.recover(name, since, broker::Streams::Bounded::by_history));
+}
+
+void Hub::answer_refill(unsigned from, const std::string& name, std::uint32_t registration,
+                        const broker::StreamPosition& since, broker::Recovered got) {
   cut(got, limits_.refill_bytes);
   auto* hub = mesh_.hubs[from];
   const std::size_t bytes = bytes_of(got);
@@ -142,7 +175,30 @@ void Hub::refilled(const std::string& name, std::uint32_t registration, const br
   } else if (channel->position.epoch == got->top.epoch && channel->position.offset < got->top.offset) {
     more = true;  // not all of it fitted one answer
   }
-  if (more && channel != nullptr && channel->registration == registration) refill(*channel);
+  if (more && channel != nullptr && channel->registration == registration) return refill(*channel);
+  if (shared_ != nullptr) ask_held(name);
+}
+
+/// Each shard is told in the lane of the publications, or finds it out by asking.
+void Hub::spread_move(const Channel& channel, broker::StreamPosition to) {
+  const std::string name = channel.name.text();
+  for (std::uint64_t mask = channel.home_mask; mask != 0; mask &= mask - 1) {
+    const auto shard = static_cast<unsigned>(std::countr_zero(mask));
+    if (shard == shard_) continue;
+    auto* hub = mesh_.hubs[shard];
+    if (mesh_.post_data(shard, kMessageBytes, [hub, name, to] { hub->moved(name, to); })) continue;
+    ++stats_.gapped;
+    mesh_.post_control(shard, [hub, name, kept = to.epoch != 0] { hub->gap(name, kept); });
+  }
+  if ((channel.home_mask >> shard_ & 1) != 0) moved(name, to);
+}
+
+void Hub::moved(const std::string& name, broker::StreamPosition to) {
+  check_.assert_here();
+  auto* channel = find(name);
+  if (channel == nullptr || !channel->active) return;
+  channel->position = to;
+  tell_gap(*channel);
 }
 
 void Hub::tell_gap(Channel& channel) {

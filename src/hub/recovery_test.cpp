@@ -175,7 +175,7 @@ TEST_P(RecoveryTest, HistoryIsReadAndCleared) {
   EXPECT_EQ(texts(read({.limit = 2})->publications), "1 2 ");
   EXPECT_EQ(texts(read({.limit = 2, .reverse = true})->publications), "3 2 ");
   EXPECT_EQ(read({.limit = 2, .since = StreamPosition{1, kNoEpoch}}).error().code, Errc::unrecoverable_position);
-  net_.run(0, net_.hub().clear_history(name_));
+  net_.clear(0, name_);
   net_.settle();
   EXPECT_EQ(read({.limit = -1})->publications.size(), 0U);
   EXPECT_EQ(read({})->top.offset, 3U);

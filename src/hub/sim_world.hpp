@@ -146,7 +146,7 @@ class SimWorld {
     const unsigned home = home_of(channel);
     note(fmt::format("the history of {} is cleared", channel));
     ++tally_.cleared;
-    net_->run(home, net_->hub(home).clear_history(channel));
+    net_->clear(home, channel);
     model.clear(c);
   }
 

@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include "broker/memory_broker.hpp"
 #include "hub/hub.hpp"
 
 namespace gatecast::hub::testing {
@@ -189,8 +190,14 @@ class OneThread {
     std::size_t count = 1 << 16;
     std::size_t bytes = 64u << 20;
   };
-  OneThread(unsigned shards, Hub::Limits limits, Bounds bounds, std::uint64_t seed = 0)
+  /// `truth`: what several of these share, each a node; null: its channels are its own.
+  OneThread(unsigned shards, Hub::Limits limits, Bounds bounds, std::uint64_t seed = 0,
+            broker::MemoryTruth* truth = nullptr)
       : bounds_(bounds), lanes_(shards) {
+    for (unsigned i = 0; i < shards; ++i) loops_.push_back(std::make_unique<QueueLoop>());
+    for (unsigned i = 0; i < shards && truth != nullptr; ++i) {
+      brokers_.push_back(std::make_unique<broker::MemoryBroker>(*truth, *loops_[i]));
+    }
     mesh_.post_control = [this](unsigned to, Loop::Fn fn) {
       lanes_[to].control.push_back(wrap_control ? wrap_control(to, std::move(fn)) : std::move(fn));
     };
@@ -201,16 +208,28 @@ class OneThread {
       lane.data.push_back(wrap_data ? wrap_data(to, std::move(fn)) : std::move(fn));
       return true;
     };
-    for (unsigned i = 0; i < shards; ++i) hubs_.push_back(std::make_unique<Hub>(i, mesh_, limits, clock, seed));
+    for (unsigned i = 0; i < shards; ++i) {
+      auto* broker = truth == nullptr ? nullptr : brokers_[i].get();
+      hubs_.push_back(std::make_unique<Hub>(i, mesh_, limits, clock, seed, broker));
+    }
     for (auto& h : hubs_) {
       h->bind();
       mesh_.hubs.push_back(h.get());
+      h->start_shared();
     }
-    for (unsigned i = 0; i < shards; ++i) loops_.push_back(std::make_unique<QueueLoop>());
   }
 
   unsigned shards() const { return static_cast<unsigned>(hubs_.size()); }
   Hub& hub(unsigned shard = 0) { return *hubs_[shard]; }
+  broker::MemoryBroker& broker(unsigned shard = 0) { return *brokers_[shard]; }
+  /// What follows is done on that shard.
+  void enter(unsigned shard) { loops_[shard]->enter(); }
+  void tend() {
+    for (unsigned i = 0; i < shards(); ++i) {
+      enter(i);
+      hub(i).tend();
+    }
+  }
 
   /// A shard's turn: mail as far as it may be taken, then the sending; returns whether something is left.
   bool turn(unsigned shard, std::size_t data_max = ~std::size_t{0}) {
@@ -268,13 +287,19 @@ class OneThread {
     run(shard,
         [](Hub& h, std::shared_ptr<broker::Publication> publication, broker::HistoryOptions options,
            std::function<void(const Result<broker::StreamPosition>&)> then) -> Task<void> {
-          then(co_await h.publish(std::move(publication), options));
+          then(co_await h.publish(std::move(publication), {.history = options}));
         }(hub(shard), std::move(p), history, std::move(done)));
   }
   /// Starts a task on that shard.
   void run(unsigned shard, Task<void> task) {
     loops_[shard]->enter();
     spawn(std::move(task));
+  }
+  void clear(unsigned shard, const std::string& channel) {
+    run(shard, [](Hub& h, std::string name) -> Task<void> {
+      const auto done = co_await h.clear_history(std::move(name));
+      EXPECT_TRUE(done.has_value());
+    }(hub(shard), channel));
   }
   /// Subscribes and expects it to succeed, now or when the home answers.
   void subscribe(unsigned shard, FakeClient& client, std::string_view channel) {
@@ -299,13 +324,14 @@ class OneThread {
   };
   static Task<void> publishing(Hub& hub, std::shared_ptr<broker::Publication> publication,
                                broker::HistoryOptions history, std::function<void(bool)> done) {
-    const auto position = co_await hub.publish(std::move(publication), history);
+    const auto position = co_await hub.publish(std::move(publication), {.history = history});
     done(position.has_value());
   }
 
   const Bounds bounds_;
   Mesh mesh_;
   std::vector<Lanes> lanes_;
+  std::vector<std::unique_ptr<broker::MemoryBroker>> brokers_;
   std::vector<std::unique_ptr<Hub>> hubs_;
   std::vector<std::unique_ptr<QueueLoop>> loops_;
 };

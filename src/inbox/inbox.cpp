@@ -77,6 +77,7 @@ Task<Result<Reached>> Inbox::notify_here(store::Notify request) {
       tell({.kind = Event::Kind::added,
             .user_id = all[from + i].user_id,
             .unread = one.unread,
+            .version = one.version,
             .row = std::move(one.row)});
     }
   }
@@ -107,7 +108,11 @@ Task<Result<NotificationsChanged>> Inbox::change_here(Event::Kind kind, std::str
   }
   if (!changed || changed->count == 0) co_return changed;
   choice.ids = changed->ids;
-  tell({.kind = kind, .user_id = std::move(user_id), .unread = changed->unread, .choice = std::move(choice)});
+  tell({.kind = kind,
+        .user_id = std::move(user_id),
+        .unread = changed->unread,
+        .version = changed->version,
+        .choice = std::move(choice)});
   co_return changed;
 }
 

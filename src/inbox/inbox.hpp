@@ -39,6 +39,7 @@ struct Event {
   Kind kind = Kind::added;
   std::string user_id;
   std::uint64_t unread = 0;            // of the user, after it
+  std::uint64_t version = 0;           // of the inbox, after it: of two events the one with the higher is the later
   store::NotificationRow row{};        // added
   store::NotificationChoice choice{};  // read, removed: of ids, those that changed
 };

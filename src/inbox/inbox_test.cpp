@@ -151,8 +151,9 @@ TEST_F(InboxTest, TabsAreToldInTheOrderOfCommits) {
   for (auto& caller : callers) caller.join();
   loop_.run_until_idle();
 
-  std::uint64_t newest = 0, unread = 0;
+  std::uint64_t newest = 0, unread = 0, version = 0;
   for (const auto& event : told_) {
+    EXPECT_EQ(event.version, ++version);
     if (event.kind == Event::Kind::added) {
       EXPECT_EQ(event.row.seq, newest + 1);
       newest = event.row.seq;

@@ -19,6 +19,9 @@ static_assert(kRecoveries.size() == size_of(Domain::recovery));
 constexpr std::array<std::string_view, 4> kGrantChanges{"added", "changed", "removed", "expired"};
 static_assert(kGrantChanges.size() == size_of(Domain::grant_change));
 
+constexpr std::array<std::string_view, 3> kRedisRoles{"broker", "cache", "nodes"};
+static_assert(kRedisRoles.size() == size_of(Domain::redis_role));
+
 std::vector<std::string>& variant_names() {
   static std::vector<std::string> names;
   return names;
@@ -55,6 +58,7 @@ std::string_view label_name(Domain domain) {
     case Domain::variant: return "variant";
     case Domain::recovery: return "outcome";
     case Domain::grant_change: return "change";
+    case Domain::redis_role: return "role";
   }
   return "";
 }
@@ -72,6 +76,7 @@ std::string_view label_value(Domain domain, std::size_t index) {
     case Domain::variant: return variant_text(index);
     case Domain::recovery: return kRecoveries[index];
     case Domain::grant_change: return kGrantChanges[index];
+    case Domain::redis_role: return kRedisRoles[index];
   }
   return "";
 }

@@ -38,6 +38,8 @@ enum class Recovery : std::uint8_t { recovered, unrecovered, busy };
 enum class Renewal : std::uint8_t { rotated, repeated, reissued, reused, refused };
 /// What became of a grant.
 enum class GrantChange : std::uint8_t { added, changed, removed, expired };
+/// What a client of Redis is for.
+enum class RedisRole : std::uint8_t { broker, cache, nodes };
 /// A variant of session.variant from 1, or 0 for users of none.
 struct Variant {
   std::size_t index = 0;
@@ -67,7 +69,8 @@ enum class Domain : std::uint8_t {
   renewal,
   variant,
   recovery,
-  grant_change
+  grant_change,
+  redis_role
 };
 
 /// Number of values; 1 for `none`.
@@ -84,6 +87,7 @@ constexpr std::size_t size_of(Domain domain) {
     case Domain::variant: return kVariantsMax + 1;
     case Domain::recovery: return static_cast<std::size_t>(Recovery::busy) + 1;
     case Domain::grant_change: return static_cast<std::size_t>(GrantChange::expired) + 1;
+    case Domain::redis_role: return static_cast<std::size_t>(RedisRole::nodes) + 1;
   }
   return 1;
 }
@@ -116,6 +120,8 @@ template <>
 inline constexpr Domain kDomainOf<Recovery> = Domain::recovery;
 template <>
 inline constexpr Domain kDomainOf<GrantChange> = Domain::grant_change;
+template <>
+inline constexpr Domain kDomainOf<RedisRole> = Domain::redis_role;
 
 template <class T>
   requires std::is_enum_v<T>

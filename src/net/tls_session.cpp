@@ -92,7 +92,7 @@ constexpr std::string_view kPlainAnswer =
 }  // namespace
 
 TlsSession::~TlsSession() {
-  if (!established_) metrics::count<"tls_handshakes_total">(metrics::Outcome::refused);
+  if (!established_ && counted_) metrics::count<"tls_handshakes_total">(metrics::Outcome::refused);
   // In the middle of a record nothing else can be said.
   if (!holds()) static_cast<void>(finish());
   SSL_free(ssl_);
@@ -180,7 +180,7 @@ bool TlsSession::finish() {
 
 void TlsSession::note_established() {
   established_ = true;
-  metrics::count<"tls_handshakes_total">(metrics::Outcome::ok);
+  if (counted_) metrics::count<"tls_handshakes_total">(metrics::Outcome::ok);
 }
 
 void TlsSession::break_off() {

@@ -22,8 +22,8 @@ class TlsSession {
  public:
   static constexpr std::size_t kRecordBytes = 16384;
 
-  /// Takes the object over.
-  explicit TlsSession(ssl_st* ssl) : ssl_(ssl) {}
+  /// Takes the object over. `counted`: its handshake is a client's, and in the metrics.
+  explicit TlsSession(ssl_st* ssl, bool counted = true) : ssl_(ssl), counted_(counted) {}
   ~TlsSession();
   TlsSession(const TlsSession&) = delete;
   TlsSession& operator=(const TlsSession&) = delete;
@@ -61,6 +61,7 @@ class TlsSession {
   bool wants_write_ = false;
   bool finishing_ = false;
   bool finished_ = false;
+  const bool counted_;
 };
 
 }  // namespace gatecast::net

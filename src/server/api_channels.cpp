@@ -5,6 +5,7 @@
 #include "server/api_methods.hpp"
 #include "server/json_out.hpp"
 #include "server/name_pattern.hpp"
+#include "server/node_calls.hpp"
 #include "server/position_in.hpp"
 #include "server/publication_views.hpp"
 
@@ -101,6 +102,57 @@ std::string channels_json(const Subscribers& channels) {
   return out.done();
 }
 
+/// The first of the channels wanted, and how many there are.
+struct Listed {
+  Subscribers first;
+  std::size_t total = 0;
+  bool cut = false;  // there are more than the first
+};
+
+void keep_first(Listed& listed, std::size_t limit) {
+  for (; listed.first.size() > limit; listed.cut = true) listed.first.erase(std::prev(listed.first.end()));
+}
+
+Task<Listed> list_here(Services& services, const Wanted& wanted) {
+  Listed listed;
+  for (auto* worker : services.workers) {
+    auto here = co_await ask<Subscribers>(worker->shard(), *worker,
+                                          [&wanted](Worker& its) { return first_channels(its.hub(), wanted); });
+    listed.cut = listed.cut || here.size() == wanted.limit;
+    for (const auto& [name, subscribers] : here) listed.first[name] += subscribers;
+    keep_first(listed, wanted.limit);
+  }
+  if (listed.cut) {
+    for (auto* worker : services.workers) {
+      listed.total += co_await ask<std::size_t>(worker->shard(), *worker,
+                                                [&wanted](Worker& its) { return count_channels(its.hub(), wanted); });
+    }
+  }
+  // A channel that just comes or goes may be known on one side only.
+  listed.total = std::max(listed.total, listed.first.size());
+  co_return listed;
+}
+
+/// Takes in what another node has; its bounds are those of the same call.
+void add_answer(Listed& all, const std::string& body, const Wanted& wanted) {
+  const auto answer = JsonIn::parse(body);
+  if (!answer) return;
+  const auto total = answer->optional_integer("total");
+  const auto cut = answer->optional_bool("cut");
+  const auto channels = answer->items("channels", kChannelsMax);
+  if (!total || !cut || !channels) return;
+  all.total += static_cast<std::size_t>(std::max<std::int64_t>(total->value_or(0), 0));
+  all.cut = all.cut || cut->value_or(false);
+  for (const auto text : *channels) {
+    const auto item = JsonIn::parse(text);
+    if (!item) continue;
+    const auto name = item->text("name");
+    const auto count = item->optional_integer("count");
+    if (name && count && count->value_or(0) > 0) all.first[*name] += static_cast<std::size_t>(**count);
+  }
+  keep_first(all, wanted.limit);
+}
+
 }  // namespace
 
 Task<Answer> api_presence(ApiCall& call, const JsonIn& params) {
@@ -108,7 +160,8 @@ Task<Answer> api_presence(ApiCall& call, const JsonIn& params) {
   if (!asked) co_return asked.error();
   const std::size_t most = call.services().config.limits.presence_clients;
   const auto all = co_await call.worker.hub().presence(std::move(asked->channel), most);
-  const auto views = presence_views(all);
+  if (!all) co_return all.error();
+  const auto views = presence_views(*all);
   std::string result;
   protocol::append_result(result, protocol::PresenceResult{views});
   co_return result;
@@ -118,8 +171,9 @@ Task<Answer> api_presence_stats(ApiCall& call, const JsonIn& params) {
   auto asked = channel_with_presence(call, params);
   if (!asked) co_return asked.error();
   const auto count = co_await call.worker.hub().presence_count(std::move(asked->channel));
+  if (!count) co_return count.error();
   std::string result;
-  protocol::append_result(result, protocol::PresenceStatsResult{count.clients, count.users});
+  protocol::append_result(result, protocol::PresenceStatsResult{count->clients, count->users});
   co_return result;
 }
 
@@ -140,34 +194,35 @@ Task<Answer> api_history(ApiCall& call, const JsonIn& params) {
 Task<Answer> api_history_remove(ApiCall& call, const JsonIn& params) {
   auto asked = channel_with_history(call, params);
   if (!asked) co_return asked.error();
-  co_await call.worker.hub().clear_history(std::move(asked->channel));
+  auto cleared = co_await call.worker.hub().clear_history(std::move(asked->channel));
+  if (!cleared) co_return cleared.error();
   co_return std::string("{}");
+}
+
+Task<Result<std::string>> channels_here(Services& services, const JsonIn& params) {
+  auto wanted = wanted_of(params);
+  if (!wanted) co_return wanted.error();
+  const Listed listed = co_await list_here(services, *wanted);
+  std::string list = "[";
+  for (const auto& [name, subscribers] : listed.first) {
+    if (list.size() > 1) list += ',';
+    list += JsonOut().text("name", name).number("count", subscribers).done();
+  }
+  co_return JsonOut().raw("channels", list + ']').number("total", listed.total).boolean("cut", listed.cut).done();
 }
 
 Task<Answer> api_channels(ApiCall& call, const JsonIn& params) {
   auto wanted = wanted_of(params);
   if (!wanted) co_return wanted.error();
-  const Wanted& w = *wanted;
-  Subscribers sum;
-  bool cut = false;
-  for (auto* worker : call.services().workers) {
-    auto here =
-        co_await ask<Subscribers>(worker->shard(), *worker, [&w](Worker& its) { return first_channels(its.hub(), w); });
-    cut = cut || here.size() == w.limit;
-    for (const auto& [name, subscribers] : here) sum[name] += subscribers;
-    for (; sum.size() > w.limit; cut = true) sum.erase(std::prev(sum.end()));
-  }
-  std::size_t total = cut ? 0 : sum.size();
-  if (cut) {
-    for (auto* worker : call.services().workers) {
-      total += co_await ask<std::size_t>(worker->shard(), *worker,
-                                         [&w](Worker& its) { return count_channels(its.hub(), w); });
-    }
-  }
-  total = std::max(total, sum.size());  // a channel that just comes or goes may be known on one side only
+  Listed all = co_await list_here(call.services(), *wanted);
+  const auto elsewhere = co_await ask_others(call.services(), "channels", params_text(params));
+  for (const auto& body : elsewhere.answers) add_answer(all, body, *wanted);
+  // Where every node has told all of its own, each channel counts once; else one that is on two nodes counts twice.
+  const std::size_t total = all.cut ? std::max(all.total, all.first.size()) : all.first.size();
   JsonOut out;
-  out.raw("channels", channels_json(sum)).number("total", total);
-  if (total > sum.size()) out.text("next", sum.rbegin()->first);
+  out.raw("channels", channels_json(all.first)).number("total", total);
+  if (total > all.first.size()) out.text("next", all.first.rbegin()->first);
+  if (!elsewhere.missing.empty()) out.raw("missing", missing_json(elsewhere));
   co_return out.done();
 }
 

@@ -6,6 +6,7 @@
 #include "server/api_methods.hpp"
 #include "server/connection.hpp"
 #include "server/json_out.hpp"
+#include "server/node_calls.hpp"
 #include "session/sessions.hpp"
 
 namespace gatecast::server {
@@ -86,7 +87,7 @@ Result<Wish> wish_of(const JsonIn& params) {
 struct Row {
   std::uint64_t key = 0;  // what rows are in order of
   std::string session;
-  JsonOut json;
+  std::string json;  // an object
 };
 
 /// The best rows of a shard, best first, and how many there are.
@@ -126,6 +127,7 @@ JsonOut row_json(Worker& worker, const Connection& connection) {
     protocol::append_json_text(channels, name);
   }
   JsonOut out;
+  if (worker.services().nodes != nullptr) out.text("node", worker.services().node_name);
   out.text("client", connection.client_id()).text("user", user_of(connection));
   out.text_if("session", connection.sid()).text("transport", "websocket").text("protocol", "json");
   out.text("ip", connection.ip()).boolean("compression", connection.compressed());
@@ -166,13 +168,14 @@ Rows live_here(Worker& worker, const Wish& wish) {
   });
   Rows rows{.best = {}, .total = found.size()};
   for (auto at = found.begin(); at != end; ++at) {
-    rows.best.push_back({at->key, std::string(at->connection->sid()), row_json(worker, *at->connection)});
+    rows.best.push_back({at->key, std::string(at->connection->sid()), row_json(worker, *at->connection).done()});
   }
   return rows;
 }
 
-JsonOut row_json(const ClosedConnection& closed) {
+JsonOut row_json(const Services& services, const ClosedConnection& closed) {
   JsonOut out;
+  if (services.nodes != nullptr) out.text("node", services.node_name);
   out.text("client", closed.client).text("user", closed.user).text_if("session", closed.session);
   out.text("ip", closed.ip).text("reason", info(closed.reason).name).number("code", closed.code);
   out.text("closed_at", format_rfc3339(closed.at)).number("age_s", closed.age_s);
@@ -189,7 +192,8 @@ Rows closed_here(Worker& worker, const Wish& wish) {
     if (!wish.client.empty() && closed.client != wish.client) return true;
     ++rows.total;
     if (rows.best.size() < wish.limit) {
-      rows.best.push_back({static_cast<std::uint64_t>(unix_ms(closed.at)), closed.session, row_json(closed)});
+      rows.best.push_back(
+          {static_cast<std::uint64_t>(unix_ms(closed.at)), closed.session, row_json(worker.services(), closed).done()});
     }
     return true;
   });
@@ -224,31 +228,82 @@ Task<void> add_sessions(Services& services, std::vector<Row>& rows) {
       }
       at = known.emplace(row.session, std::move(json)).first;
     }
-    if (!at->second.empty()) row.json.raw("session_info", at->second);
+    if (at->second.empty()) continue;
+    row.json.pop_back();
+    row.json += fmt::format(",\"session_info\":{}}}", at->second);
   }
 }
 
-}  // namespace
-
-Task<Answer> api_connections(ApiCall& call, const JsonIn& params) {
-  auto wished = wish_of(params);
-  if (!wished) co_return wished.error();
-  const Wish& wish = *wished;
+/// The best of this node.
+Task<Rows> rows_here(Services& services, const Wish& wish) {
   Rows all;
-  for (auto* worker : call.services().workers) {
+  for (auto* worker : services.workers) {
     auto here = co_await ask<Rows>(worker->shard(), *worker, [&wish](Worker& w) {
       return wish.closed ? closed_here(w, wish) : live_here(w, wish);
     });
     all.total += here.total;
     keep_best(all.best, std::move(here.best), wish);
   }
-  if (wish.with_session) co_await add_sessions(call.services(), all.best);
+  co_return all;
+}
+
+/// What another node says it has; its rows are in order, or none is taken.
+Rows rows_of(const std::string& body, const Wish& wish) {
+  Rows rows;
+  const auto answer = JsonIn::parse(body);
+  if (!answer) return rows;
+  const auto total = answer->optional_integer("total");
+  const auto items = answer->items("rows", wish.limit);
+  if (!total || total->value_or(-1) < 0 || !items) return rows;
+  for (const auto text : *items) {
+    const auto item = JsonIn::parse(text);
+    if (!item) return {};
+    const auto key = item->optional_integer("key");
+    const auto session = item->text("session");
+    const std::string_view row = item->raw("row");
+    if (!key || key->value_or(-1) < 0 || !session || !JsonIn::parse(row)) return {};
+    rows.best.push_back({static_cast<std::uint64_t>(**key), *session, std::string(row)});
+  }
+  const auto out_of_order = [&wish](const Row& a, const Row& b) { return before(b.key, a.key, wish); };
+  if (std::ranges::adjacent_find(rows.best, out_of_order) != rows.best.end()) return {};
+  rows.total = static_cast<std::size_t>(**total);
+  return rows;
+}
+
+}  // namespace
+
+Task<Result<std::string>> connections_here(Services& services, const JsonIn& params) {
+  auto wish = wish_of(params);
+  if (!wish) co_return wish.error();
+  const Rows rows = co_await rows_here(services, *wish);
+  std::string list = "[";
+  for (const auto& row : rows.best) {
+    if (list.size() > 1) list += ',';
+    list += JsonOut().number("key", row.key).text("session", row.session).raw("row", row.json).done();
+  }
+  co_return JsonOut().number("total", rows.total).raw("rows", list + ']').done();
+}
+
+Task<Answer> api_connections(ApiCall& call, const JsonIn& params) {
+  auto wish = wish_of(params);
+  if (!wish) co_return wish.error();
+  Rows all = co_await rows_here(call.services(), *wish);
+  const auto elsewhere = co_await ask_others(call.services(), "connections", params_text(params));
+  for (const auto& body : elsewhere.answers) {
+    auto rows = rows_of(body, *wish);
+    all.total += rows.total;
+    keep_best(all.best, std::move(rows.best), *wish);
+  }
+  if (wish->with_session) co_await add_sessions(call.services(), all.best);
   std::string list;
   for (const auto& row : all.best) {
     if (!list.empty()) list += ',';
-    list += row.json.done();
+    list += row.json;
   }
-  co_return JsonOut().raw("connections", "[" + list + "]").number("total", all.total).done();
+  JsonOut out;
+  out.raw("connections", "[" + list + "]").number("total", all.total);
+  if (!elsewhere.missing.empty()) out.raw("missing", missing_json(elsewhere));
+  co_return out.done();
 }
 
 }  // namespace gatecast::server

@@ -1,10 +1,11 @@
-// Server API: connections of users, and what the node serves.
+// Server API: connections of users, and what the nodes serve.
 #include <unordered_set>
 
 #include "core/log.hpp"
 #include "server/api_methods.hpp"
 #include "server/connection.hpp"
 #include "server/json_out.hpp"
+#include "server/node_calls.hpp"
 #include "server/target.hpp"
 
 namespace gatecast::server {
@@ -48,26 +49,33 @@ struct Counts {
 
 }  // namespace
 
-Task<Answer> api_disconnect(ApiCall& call, const JsonIn& params) {
+Task<Result<std::string>> disconnect_here(Services& services, const JsonIn& params) {
   auto target = target_of(params);
   if (!target) co_return target.error();
   auto closing = closing_of(params);
   if (!closing) co_return closing.error();
-  const std::size_t closed = co_await at_connections(call.services(), *target, [&closing](Connection& c) {
+  const std::size_t closed = co_await at_connections(services, *target, [&closing](Connection& c) {
     if (std::ranges::find(closing->spared, c.client_id()) == closing->spared.end()) {
       c.close(closing->code, closing->reason);
     }
   });
-  log::info("disconnect", {{"user", target->user}, {"code", closing->code}, {"closed", closed}, {"actor", call.actor}});
+  co_return JsonOut().number("count", closed).done();
+}
+
+Task<Answer> api_disconnect(ApiCall& call, const JsonIn& params) {
+  auto closed = co_await everywhere(call.services(), "disconnect", params);
+  if (!closed) co_return closed.error();
+  const std::string user = params.text("user").value_or(std::string());
+  const auto code = closing_of(params)->code;
+  log::info("disconnect", {{"user", user}, {"code", code}, {"closed", *closed}, {"actor", call.actor}});
   // A back end may do so a thousand times a minute; what a person does is kept.
-  if (call.key == nullptr && closed > 0) {
-    co_await audit_call(call, "disconnect", target->user, {}, fmt::format("{} closed with {}", closed, closing->code));
+  if (call.key == nullptr && *closed > 0) {
+    co_await audit_call(call, "disconnect", user, {}, fmt::format("{} closed with {}", *closed, code));
   }
   co_return std::string("{}");
 }
 
-Task<Answer> api_info(ApiCall& call, const JsonIn&) {
-  auto& services = call.services();
+Task<Result<std::string>> info_here(Services& services, const JsonIn&) {
   Counts sum;
   std::unordered_set<std::string> users;  // one with two tabs may be on two shards
   for (auto* worker : services.workers) {
@@ -85,11 +93,25 @@ Task<Answer> api_info(ApiCall& call, const JsonIn&) {
     sum.subscriptions += here.subscriptions;
   }
   JsonOut node;
-  node.text("uid", services.node).text("name", "gatecast").text("version", services.version);
+  node.text("uid", services.node).text("name", services.node_name).text("version", services.version);
   node.number("num_clients", sum.clients).number("num_users", users.size()).number("num_channels", sum.channels);
   node.number("num_subs", sum.subscriptions);
   node.number("uptime", std::chrono::floor<std::chrono::seconds>(services.clock.wall() - services.started).count());
-  co_return JsonOut().raw("nodes", "[" + node.done() + "]").done();
+  co_return node.done();
+}
+
+Task<Answer> api_info(ApiCall& call, const JsonIn& params) {
+  auto here = co_await info_here(call.services(), params);
+  if (!here) co_return here.error();
+  std::string list = std::move(*here);
+  const auto elsewhere = co_await ask_others(call.services(), "info", "{}");
+  for (const auto& body : elsewhere.answers) {
+    if (JsonIn::parse(body)) list += "," + body;
+  }
+  JsonOut out;
+  out.raw("nodes", "[" + list + "]");
+  if (!elsewhere.missing.empty()) out.raw("missing", missing_json(elsewhere));
+  co_return out.done();
 }
 
 }  // namespace gatecast::server

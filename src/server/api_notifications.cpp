@@ -104,7 +104,11 @@ Task<Answer> api_notification_remove(ApiCall& call, const JsonIn& params) {
   if (done->count > 0) {
     co_await audit_call(call, "notification_remove", std::move(*user), {}, fmt::format("{} removed", done->count));
   }
-  co_return JsonOut().number("removed", done->count).number("unread", done->unread).done();
+  co_return JsonOut()
+      .number("removed", done->count)
+      .number("unread", done->unread)
+      .number("version", done->version)
+      .done();
 }
 
 Task<Result<std::string>> exported_notifications(ApiCall& call, std::string user_id) {

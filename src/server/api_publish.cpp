@@ -108,7 +108,8 @@ Task<Answer> publish_to(ApiCall& call, std::string channel, const Wish& wish) {
   publication->data = wish.data;
   publication->tags = wish.tags;
   publication->delta = wish.delta || (**found).delta_publish;
-  auto position = co_await call.worker.hub().publish(std::move(publication), history);
+  auto position =
+      co_await call.worker.hub().publish(std::move(publication), {.history = history, .durable = (**found).durable});
   if (!position) co_return position.error();
   JsonOut out;
   if (history.on()) out.number("offset", position->offset).text("epoch", broker::epoch_text(position->epoch));

@@ -15,13 +15,15 @@ Task<Answer> api_sessions(ApiCall& call, const JsonIn& params) {
   const auto connected = co_await connections_by_sid(call.services(), *id);
   std::string list;
   for (const auto& row : *rows) {
-    const auto at = connected.find(row.sid);
     auto session = session_json(row);
-    session.number("connected", at == connected.end() ? std::size_t{0} : at->second);
+    session.number("connected", connected.of(row.sid));
     if (!list.empty()) list += ',';
     list += session.done();
   }
-  co_return JsonOut().raw("sessions", "[" + list + "]").done();
+  JsonOut out;
+  out.raw("sessions", "[" + list + "]");
+  if (!connected.missing.empty()) out.raw("missing", connected.missing);
+  co_return out.done();
 }
 
 Task<Answer> api_session_end(ApiCall& call, const JsonIn& params) {

@@ -3,6 +3,7 @@
 #include "server/api_methods.hpp"
 #include "server/connection.hpp"
 #include "server/json_out.hpp"
+#include "server/node_calls.hpp"
 #include "server/position_in.hpp"
 #include "server/target.hpp"
 #include "token/json_object.hpp"
@@ -67,15 +68,15 @@ Result<token::SubscriptionToken> token_of(const ApiCall& call, const JsonIn& par
   return said;
 }
 
-Result<Subscribing> wish_of(const ApiCall& call, const JsonIn& params) {
+Result<Subscribing> wish_of(const Services& services, const JsonIn& params) {
   auto channel = params.text("channel");
   if (!channel) return channel.error();
   if (is_personal(*channel)) return fail(Errc::permission_denied, "a personal channel is its user's alone");
-  auto found = call.services().namespaces.find(*channel);
+  auto found = services.namespaces.find(*channel);
   if (!found) return found.error();
   auto claims = claims_of(params);
   if (!claims) return claims.error();
-  auto expires = expiry_of(params, call.services().clock.wall());
+  auto expires = expiry_of(params, services.clock.wall());
   if (!expires) return expires.error();
   auto since = position_in(params, "recover_since");
   if (!since) return since.error();
@@ -85,40 +86,61 @@ Result<Subscribing> wish_of(const ApiCall& call, const JsonIn& params) {
   return wish;
 }
 
-}  // namespace
+std::string count_json(std::size_t count) { return JsonOut().number("count", count).done(); }
 
-Task<Answer> api_subscribe(ApiCall& call, const JsonIn& params) {
-  auto target = target_of(params);
-  if (!target) co_return target.error();
-  auto wish = wish_of(call, params);
-  if (!wish) co_return wish.error();
-  co_await at_connections(call.services(), *target, [&wish](Connection& c) { c.subscribe_by_api(*wish); });
+/// Answers a call with an effect on connections wherever they are.
+Task<Answer> done_everywhere(ApiCall& call, std::string_view kind, const JsonIn& params) {
+  auto done = co_await everywhere(call.services(), kind, params);
+  if (!done) co_return done.error();
   co_return std::string("{}");
 }
 
-Task<Answer> api_unsubscribe(ApiCall& call, const JsonIn& params) {
+}  // namespace
+
+Task<Result<std::string>> subscribe_here(Services& services, const JsonIn& params) {
+  auto target = target_of(params);
+  if (!target) co_return target.error();
+  auto wish = wish_of(services, params);
+  if (!wish) co_return wish.error();
+  co_return count_json(
+      co_await at_connections(services, *target, [&wish](Connection& c) { c.subscribe_by_api(*wish); }));
+}
+
+Task<Result<std::string>> unsubscribe_here(Services& services, const JsonIn& params) {
   auto target = target_of(params);
   if (!target) co_return target.error();
   auto channel = params.text("channel");
   if (!channel) co_return channel.error();
   if (is_personal(*channel)) co_return fail(Errc::permission_denied, "a personal channel is its user's alone");
-  co_await at_connections(call.services(), *target, [&channel](Connection& c) { c.unsubscribe_by_api(*channel); });
-  co_return std::string("{}");
+  co_return count_json(
+      co_await at_connections(services, *target, [&channel](Connection& c) { c.unsubscribe_by_api(*channel); }));
 }
 
-Task<Answer> api_refresh(ApiCall& call, const JsonIn& params) {
+Task<Result<std::string>> refresh_here(Services& services, const JsonIn& params) {
   auto target = target_of(params);
   if (!target) co_return target.error();
   auto expired = params.optional_bool("expired");
   if (!expired) co_return expired.error();
-  auto expires = expiry_of(params, call.services().clock.wall());
+  auto expires = expiry_of(params, services.clock.wall());
   if (!expires) co_return expires.error();
   const bool ends = expired->value_or(false);
-  const std::size_t meant = co_await at_connections(call.services(), *target, [ends, at = *expires](Connection& c) {
+  co_return count_json(co_await at_connections(services, *target, [ends, at = *expires](Connection& c) {
     if (ends) return c.close(Errc::token_expired);
     c.refresh_by_api(at);
-  });
-  log::info("refresh", {{"user", target->user}, {"expired", ends}, {"connections", meant}, {"actor", call.actor}});
+  }));
+}
+
+Task<Answer> api_subscribe(ApiCall& call, const JsonIn& params) { return done_everywhere(call, "subscribe", params); }
+
+Task<Answer> api_unsubscribe(ApiCall& call, const JsonIn& params) {
+  return done_everywhere(call, "unsubscribe", params);
+}
+
+Task<Answer> api_refresh(ApiCall& call, const JsonIn& params) {
+  auto meant = co_await everywhere(call.services(), "refresh", params);
+  if (!meant) co_return meant.error();
+  const std::string user = params.text("user").value_or(std::string());
+  log::info("refresh", {{"user", user}, {"connections", *meant}, {"actor", call.actor}});
   co_return std::string("{}");
 }
 

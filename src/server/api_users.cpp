@@ -7,6 +7,7 @@
 #include "server/foreign_user.hpp"
 #include "server/grant_json.hpp"
 #include "server/granted.hpp"
+#include "server/node_calls.hpp"
 #include "server/session_json.hpp"
 #include "server/user_json.hpp"
 #include "session/accounts.hpp"
@@ -216,7 +217,15 @@ Task<Answer> api_user_delete(ApiCall& call, const JsonIn& params) {
   if (!ended) co_return ended.error();
   forget_granted(call.services(), *id);
   // What it was told is personal too, and who comes under this id later is somebody else.
-  co_await call.worker.hub().clear_history(personal_channel(*id));
+  auto cleared = co_await call.worker.hub().clear_history(personal_channel(*id));
+  if (!cleared) {
+    // The account is gone all the same; what is left ends with the history's time.
+    log::warn("error", {{"reason", info(cleared.error().code).name}, {"detail", "history of a deleted user"}});
+  }
+  // Sessions of a trusted issuer's have no rows to end.
+  if (auto closed = co_await close_everywhere(call.services(), *id, Errc::ended_by_operator); !closed) {
+    log::warn("user_deleted", {{"user", *id}, {"detail", closed.error().detail}});
+  }
   log::info("user_deleted", {{"user", *id}, {"actor", call.actor}, {"ended", *ended}});
   co_return JsonOut().number("ended", *ended).done();
 }

@@ -198,14 +198,16 @@ void Connection::on_publish(const protocol::Command& command) {
     protocol::append_reply(reply, command.id, protocol::PublishResult{});
     return send_text(reply, false);
   }
-  if_granted(command, **found, [id = command.id, p = std::move(publication), history](Connection& c) mutable {
-    spawn(publish(c.worker_, c.id_, id, std::move(p), history));
-  });
+  broker::PublishOptions options{.history = history, .durable = (**found).durable};
+  if_granted(command, **found,
+             [id = command.id, p = std::move(publication), o = std::move(options)](Connection& c) mutable {
+               spawn(publish(c.worker_, c.id_, id, std::move(p), std::move(o)));
+             });
 }
 
 Task<void> Connection::publish(Worker& worker, std::uint64_t id, std::uint32_t command,
-                               std::shared_ptr<broker::Publication> publication, broker::HistoryOptions history) {
-  auto position = co_await worker.hub().publish(std::move(publication), history);
+                               std::shared_ptr<broker::Publication> publication, broker::PublishOptions options) {
+  auto position = co_await worker.hub().publish(std::move(publication), std::move(options));
   answer<protocol::PublishResult>(worker, id, command,
                                   position ? Result<protocol::PublishResult>(protocol::PublishResult{})
                                            : Result<protocol::PublishResult>(position.error()));
@@ -239,13 +241,15 @@ void Connection::on_presence(const protocol::Command& command) {
 Task<void> Connection::presence(Worker& worker, std::uint64_t id, std::uint32_t command, std::string channel) {
   const std::size_t most = worker.services().config.limits.presence_clients;
   const auto all = co_await worker.hub().presence(std::move(channel), most);
-  const auto views = presence_views(all);
+  if (!all) co_return answer<protocol::PresenceResult>(worker, id, command, all.error());
+  const auto views = presence_views(*all);
   answer<protocol::PresenceResult>(worker, id, command, protocol::PresenceResult{views});
 }
 
 Task<void> Connection::presence_stats(Worker& worker, std::uint64_t id, std::uint32_t command, std::string channel) {
   const auto count = co_await worker.hub().presence_count(std::move(channel));
-  answer<protocol::PresenceStatsResult>(worker, id, command, protocol::PresenceStatsResult{count.clients, count.users});
+  using Stats = protocol::PresenceStatsResult;
+  answer<Stats>(worker, id, command, count ? Result<Stats>(Stats{count->clients, count->users}) : count.error());
 }
 
 void Connection::on_history(const protocol::Command& command) {

@@ -104,6 +104,10 @@ Checks check_findings(const Loaded& loaded) {
     const auto id = check_of(finding);
     auto seen = fmt::format("{}{}{} ({})", finding.key, finding.key.empty() ? "" : ": ", finding.text, finding.where);
     const bool error = finding.level == Finding::Level::error;
+    if (finding.level == Finding::Level::note) {
+      out.push_back(check_ok(id, std::move(seen)));
+      continue;
+    }
     out.push_back(error ? check_fail(id, std::move(seen), finding.cure)
                         : check_warn(id, std::move(seen), finding.cure));
   }

@@ -4,6 +4,7 @@
 
 #include "core/log.hpp"
 #include "metrics/registry.hpp"
+#include "server/neighbours.hpp"
 #include "server/services.hpp"
 #include "server/worker.hpp"
 
@@ -29,6 +30,19 @@ Check by_age(CheckId id, Duration age, Duration warn, Duration fail, std::string
   return age >= warn ? check_warn(id, std::move(seen)) : check_ok(id, std::move(seen));
 }
 
+void check_shared(const RunningFacts& f, Checks& out) {
+  if (f.broker_in_touch) {
+    out.push_back(*f.broker_in_touch ? check_ok("broker.touch", fmt::format("{} other nodes", f.others.size()))
+                                     : check_fail("broker.touch", "nothing has come back for seconds"));
+  }
+  if (f.cache_in_touch) {
+    out.push_back(*f.cache_in_touch ? check_ok("cache.touch", "it answers") : check_warn("cache.touch", "no answer"));
+  }
+  if (!f.broker_in_touch) return;
+  auto nodes = check_nodes(f.mine, f.version, f.others);
+  std::ranges::move(nodes, std::back_inserter(out));
+}
+
 }  // namespace
 
 RunningFacts look_at_running(const Services& services) {
@@ -44,6 +58,12 @@ RunningFacts look_at_running(const Services& services) {
   if (!config.webhooks.empty()) facts.webhook_lag = seconds(std::int64_t(metrics::total("webhook_lag_seconds")));
   const bool fetches = std::ranges::any_of(config.token.trusted, [](const auto& t) { return !t.jwks_url.empty(); });
   if (fetches) facts.keys_age = seconds(std::int64_t(metrics::total("jwks_age_seconds")));
+  if (services.nodes != nullptr) {
+    facts.broker_in_touch = services.nodes->in_touch();
+    facts.mine = facts_of(services, services.neighbours->history());
+    facts.others = neighbours_of(*services.nodes);
+  }
+  if (services.shared_cache != nullptr) facts.cache_in_touch = services.shared_cache->in_touch();
   return facts;
 }
 
@@ -67,6 +87,7 @@ Checks check_running(const RunningFacts& f) {
     out.push_back(by_age("webhook.lag", *f.webhook_lag, kLagWarn, kLagFail,
                          fmt::format("the oldest event not taken is {} old", span_text(*f.webhook_lag))));
   }
+  check_shared(f, out);
   if (f.keys_age) {
     out.push_back(by_age("trusted.age", *f.keys_age, kKeysWarn, kKeysFail,
                          fmt::format("the oldest key set is {} old", span_text(*f.keys_age))));

@@ -10,6 +10,7 @@
 #include "core/clock.hpp"
 #include "server/checks.hpp"
 #include "server/config.hpp"
+#include "server/node_facts.hpp"
 
 namespace gatecast::server {
 
@@ -26,6 +27,10 @@ struct RunningFacts {
   std::uint64_t connections_max = 0;
   std::optional<std::chrono::seconds> webhook_lag{};  // where there are webhooks
   std::optional<std::chrono::seconds> keys_age{};     // where a trusted issuer's keys are fetched
+  std::optional<bool> broker_in_touch{};              // where nodes share one
+  std::optional<bool> cache_in_touch{};
+  NodeFacts mine{};
+  std::vector<Neighbour> others{};
   std::uint64_t forwarded_untrusted = 0;
   std::string forwarder{};
 };

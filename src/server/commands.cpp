@@ -149,17 +149,35 @@ bool Connection::same_channels(const token::ConnectionClaims& claims) const {
 }
 
 void Connection::on_refresh(const protocol::Command& command) {
-  auto& services = worker_.services();
-  auto caller = services.sessions.authenticate(command.token);
+  auto caller = worker_.services().sessions.authenticate(command.token);
+  if (!caller && caller.error().code == Errc::temporarily_unavailable) {
+    return spawn(refresh_by_store(worker_, id_, command.id, std::string(command.token)));
+  }
+  refreshed(command.id, std::move(caller));
+}
+
+Task<void> Connection::refresh_by_store(Worker& worker, std::uint64_t id, std::uint32_t command, std::string token) {
+  auto caller = co_await worker.services().sessions.authenticate_at_store(std::move(token));
+  auto* connection = worker.find(id);
+  if (connection == nullptr || connection->phase_ != Phase::connected) co_return;
   // Out of touch with the store for the moment: the client asks again in a few seconds, within its grace.
   if (!caller && caller.error().code == Errc::temporarily_unavailable) {
-    return reply_error(command.id, Errc::temporarily_unavailable);
+    co_return connection->reply_error(command, Errc::temporarily_unavailable);
   }
-  if (!caller) return refuse_token(command.id, caller.error());
-  if (caller->user_id != user_->id) return refuse_token(command.id, fail(Errc::token_foreign));
+  if (caller) {
+    const auto standing = worker.services().sessions.standing(*caller);
+    if (standing.kind == session::Standing::Kind::ended) caller = fail(standing.reason);
+  }
+  connection->refreshed(command, std::move(caller));
+}
+
+void Connection::refreshed(std::uint32_t id, Result<session::Caller> caller) {
+  auto& services = worker_.services();
+  if (!caller) return refuse_token(id, caller.error());
+  if (caller->user_id != user_->id) return refuse_token(id, fail(Errc::token_foreign));
   auto claims = token::read_connection_claims(caller->claims.extra_json);
-  if (!claims) return refuse_token(command.id, claims.error());
-  if (auto taken = take_expiry(*caller, *claims); !taken) return reply_error(command.id, taken.error().code);
+  if (!claims) return refuse_token(id, claims.error());
+  if (auto taken = take_expiry(*caller, *claims); !taken) return reply_error(id, taken.error().code);
   // A client with other channels in its token has them by connecting anew.
   if (!same_channels(*claims)) return close(Errc::insufficient_state);
   // Another session of the same user: the connection now lives and dies with that one.
@@ -171,7 +189,7 @@ void Connection::on_refresh(const protocol::Command& command) {
   result.client = client;
   if (result.expires) result.ttl_seconds = ttl_seconds();
   std::string reply;
-  protocol::append_reply(reply, command.id, result);
+  protocol::append_reply(reply, id, result);
   send_text(reply);
   arm();
 }

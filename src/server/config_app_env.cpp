@@ -82,10 +82,7 @@ class AppEnv {
     take_token_secret();
     take_bot();
     take_database();
-    if (auto redis = find("REDIS_URL")) {
-      add(Finding::Level::warning, redis->where, "", "REDIS_URL: this version does not use Redis",
-          "One process serves alone; leave the variable for the application.");
-    }
+    take_redis();
   }
 
  private:
@@ -190,16 +187,24 @@ class AppEnv {
     // A URL may hold a password: only its scheme is ever shown.
     const std::string_view url = found->value.expose();
     const std::string_view scheme = url.substr(0, std::min<std::size_t>(url.find(':'), 20));
-    if (scheme == "sqlite") {
+    if (scheme == "sqlite" || scheme == "postgresql" || scheme == "postgres") {
       put(root_, "store.url", Raw{.value = std::string(url), .where = found->where});
       return;
     }
-    const bool postgres = scheme == "postgresql" || scheme == "postgres";
+    const bool quoted = !url.empty() && (url[0] == '"' || url[0] == '\'');
     error(found->where, "store.url",
-          postgres ? "this build has no PostgreSQL store"
-                   : fmt::format("{} is not a database this version keeps sessions in", quote(scheme)),
+          quoted ? "begins with a quote, which is syntax of the file it came from"
+                 : fmt::format("{} is not a database this version keeps sessions in", quote(scheme)),
           "Say where the server keeps its own: [store] url = \"sqlite:gatecast.db\"; the variable then stays the "
           "application's.");
+  }
+
+  /// Its form is judged with that of any broker.url.
+  void take_redis() {
+    const auto found = find("REDIS_URL");
+    Raw* broker = root_.find("broker");
+    if (!found || (broker != nullptr && broker->find("url") != nullptr)) return;
+    put(root_, "broker.url", Raw{.value = std::string(found->value.expose()), .where = found->where});
   }
 
   const LoadOptions& options_;

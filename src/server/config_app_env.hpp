@@ -1,8 +1,8 @@
 // The variables of an existing application (`compat.read_app_env`), taken over as configuration values.
 //
-// NEXTAUTH_SECRET or JWT_SECRET become the token key (HS256, as text), TELEGRAM_BOT_TOKEN the bot; DATABASE_URL and
-// REDIS_URL are judged. The environment goes before `compat.env_file`, as dotenv has it; what the configuration says
-// itself goes before both. Place: a step of `load`, between the sources and the table of keys. Threads: any one.
+// NEXTAUTH_SECRET or JWT_SECRET become the token key (HS256, as text), TELEGRAM_BOT_TOKEN the bot, DATABASE_URL the
+// store, REDIS_URL the broker. The environment goes before `compat.env_file`, as dotenv has it; what the configuration
+// says itself goes before both. Place: a step of `load`, between the sources and the table of keys. Threads: any one.
 // Bounds: a file of 256 KB. Findings name the variable and where it stands, never a value.
 #pragma once
 

@@ -101,21 +101,77 @@ TEST(ConfigAppEnv, TheBotIsNamedByItsToken) {
   EXPECT_NE(listing(load_env(env)).find("is not a bot's token"), std::string::npos);
 }
 
+TEST(ConfigAppEnv, TheApplicationsPostgresIsTakenWithItsParameters) {
+  Environment env = secret();
+  env.emplace_back("DATABASE_URL",
+                   "postgresql://app:hunter2@db:6432/app?schema=public&connection_limit=5&pgbouncer=true"
+                   "&sslmode=verify-full");
+  Loaded loaded = load_env(env);
+  const std::string said = listing(loaded);
+  EXPECT_TRUE(loaded.ok()) << said;
+  EXPECT_EQ(loaded.warnings(), 0u) << said;
+  EXPECT_NE(said.find("note     environment DATABASE_URL: store.url: schema: the schema is the application's"),
+            std::string::npos)
+      << said;
+  EXPECT_EQ(loaded.config.store.connections, 5u);
+  EXPECT_TRUE(loaded.config.store.path.empty());
+  EXPECT_EQ(said.find("hunter2"), std::string::npos);
+  EXPECT_EQ(render_show(loaded).find("hunter2"), std::string::npos);
+  Loaded both = load_env(env, session_key() + "[store]\nconnections = 7\n");
+  EXPECT_EQ(both.config.store.connections, 7u);
+  EXPECT_NE(listing(both).find("connection_limit: store.connections is set"), std::string::npos);
+}
+
+TEST(ConfigAppEnv, ADatabaseUrlThatCannotBeKeptToIsRefusedByNameAndPlace) {
+  Environment env = secret();
+  env.emplace_back("DATABASE_URL", "postgresql://app:hun/ter2@db/app?schema=public");
+  Loaded torn = load_env(env);
+  EXPECT_EQ(torn.errors(), 1u) << listing(torn);
+  EXPECT_NE(listing(torn).find("%2F"), std::string::npos) << listing(torn);
+  EXPECT_EQ(listing(torn).find("ter2"), std::string::npos) << listing(torn);
+  env.back().second = "postgresql://app:x@db/app?nonsense=1&sslmode=verify-full";
+  EXPECT_NE(listing(load_env(env)).find("environment DATABASE_URL: store.url: the parameter nonsense is not known"),
+            std::string::npos)
+      << listing(load_env(env));
+  Loaded ours = load_text(keys() + "[store]\nurl = \"postgresql://app@db/app?nonsense=1\"\n");
+  EXPECT_NE(listing(ours).find("gatecast.toml:7:"), std::string::npos) << listing(ours);
+  Loaded open = load_text(keys() + "[store]\nurl = \"postgresql://app@db/app\"\n");
+  EXPECT_TRUE(open.ok());
+  EXPECT_EQ(open.warnings(), 1u) << "it may be in clear: " << listing(open);
+  EXPECT_EQ(load_text(keys() + "[store]\nurl = \"postgresql://app@localhost/app\"\n").warnings(), 0u);
+}
+
 TEST(ConfigAppEnv, AnotherDatabaseIsRefusedByNameUnlessOursIsSaid) {
   Environment env = secret();
-  env.emplace_back("DATABASE_URL", "postgresql://app:hunter2@db/app?schema=public");
+  env.emplace_back("DATABASE_URL", "mysql://app:hunter2@db/app");
   env.emplace_back("REDIS_URL", "redis://:hunter2@cache");
   Loaded loaded = load_env(env);
   const std::string said = listing(loaded);
   EXPECT_FALSE(loaded.ok());
-  EXPECT_NE(said.find("this build has no PostgreSQL store"), std::string::npos) << said;
+  EXPECT_NE(said.find("\"mysql\" is not a database"), std::string::npos) << said;
   EXPECT_EQ(said.find("hunter2"), std::string::npos);
-  EXPECT_EQ(loaded.warnings(), 1u) << said;
   EXPECT_TRUE(load_env(env, session_key() + "[store]\nurl = \"sqlite:gatecast.db\"\n").ok());
   env[1].second = "sqlite:other.db";
   Loaded sqlite = load_env(env);
   EXPECT_TRUE(sqlite.ok()) << listing(sqlite);
   EXPECT_EQ(sqlite.config.store.url.expose(), "sqlite:other.db");
+}
+
+TEST(ConfigAppEnv, TheApplicationsRedisIsTheBrokerUnlessOursIsSaid) {
+  Environment env = secret();
+  env.emplace_back("REDIS_URL", "rediss://u:hunter2@cache:7000/1");
+  Loaded loaded = load_env(env);
+  EXPECT_TRUE(loaded.ok()) << listing(loaded);
+  EXPECT_EQ(loaded.config.broker.url.expose(), "rediss://u:hunter2@cache:7000/1");
+  EXPECT_EQ(loaded.origins.at("broker.url"), "environment REDIS_URL");
+  EXPECT_EQ(render_show(loaded).find("hunter2"), std::string::npos);
+  Loaded ours = load_env(env, session_key() + "[broker]\nurl = \"memory:\"\n");
+  EXPECT_TRUE(ours.ok()) << listing(ours);
+  EXPECT_FALSE(ours.config.broker.on());
+  env.back().second = "redis://cache:hunter2";
+  Loaded wrong = load_env(env);
+  EXPECT_NE(listing(wrong).find("environment REDIS_URL: broker.url: "), std::string::npos) << listing(wrong);
+  EXPECT_EQ(listing(wrong).find("hunter2"), std::string::npos) << listing(wrong);
 }
 
 TEST(ConfigAppEnv, TheFileIsReadAsDotenvDoesAndTheEnvironmentGoesBefore) {

@@ -224,14 +224,7 @@ void resolve_paths(Loaded& loaded, Reporter& report) {
   }
   c.data.dir = resolve(loaded, "data.dir", c.data.dir);
   if (!c.log.dir.empty()) c.log.dir = join_path(c.data.dir, c.log.dir);
-  const std::string_view scheme = c.store.url.scheme();
-  const bool postgres = scheme == "postgresql" || scheme == "postgres";
-  if (scheme == "sqlite" && c.store.url.expose().size() > scheme.size() + 1) {
-    c.store.path = join_path(c.data.dir, std::string(c.store.url.expose().substr(scheme.size() + 1)));
-  } else if (!postgres) {
-    report.error("store.url", fmt::format("{} is not a database this version knows", quote(scheme)),
-                 "Write \"sqlite:gatecast.db\" or \"postgresql://USER:PASSWORD@HOST/DATABASE\".");
-  }
+  check_store(loaded, report);
   for (auto [key, file] : {std::pair{"store.ca_file", &c.store.ca_file}, {"broker.ca_file", &c.broker.ca_file}}) {
     if (!file->empty()) *file = resolve(loaded, key, *file);
   }
@@ -335,6 +328,7 @@ void complete(Loaded& loaded, const LoadOptions& options) {
   check_webhooks(c, report);
   check_compat(c, report);
   check_namespaces(c, report);
+  check_shared(c, report);
   if (options.dev) make_dev_keys(loaded, options);
   check_secrets(loaded, options);
   check_trusted(loaded);

@@ -20,6 +20,9 @@ class Reporter {
   void warn(std::string key, std::string text, std::string cure) {
     add(Finding::Level::warning, std::move(key), std::move(text), std::move(cure));
   }
+  void note(std::string key, std::string text, std::string cure) {
+    add(Finding::Level::note, std::move(key), std::move(text), std::move(cure));
+  }
   /// Whether anything was set at the key, other than its default.
   bool given(std::string_view key) const { return loaded_.origins.contains(key); }
 
@@ -35,6 +38,10 @@ std::string join_path(const std::string& folder, const std::string& path);
 
 /// Registration, Ethereum's node, Telegram's bots.
 void check_signin(const Config& config, Reporter& report);
+/// The database's URL, and what it says of connections.
+void check_store(Loaded& loaded, Reporter& report);
+/// URLs of broker and cache, and what must be shared with them.
+void check_shared(const Config& config, Reporter& report);
 /// The certificate and key of each port that has them.
 void check_tls(const Config& config, Reporter& report);
 void check_webhooks(const Config& config, Reporter& report);

@@ -19,8 +19,9 @@ namespace fs = std::filesystem;
 constexpr std::size_t kMaxFileBytes = 1024 * 1024;
 constexpr std::size_t kMaxIncludes = 16;
 constexpr std::string_view kPrefix = "GATECAST_";
-/// Read by core/failpoint in trees built for tests.
+/// Read by core/failpoint and core/process_clock in trees built for tests.
 constexpr std::string_view kFailpoint = "GATECAST_FAILPOINT_KILL";
+constexpr std::string_view kClockShift = "GATECAST_CLOCK_SHIFT";
 
 void error(std::vector<Finding>& findings, std::string where, std::string key, std::string text, std::string cure) {
   findings.push_back({Finding::Level::error, std::move(where), std::move(key), std::move(text), std::move(cure)});
@@ -159,7 +160,7 @@ std::string nearest_variable(std::string_view name) {
 
 void read_environment(const LoadOptions& options, Raw& root, std::vector<Finding>& findings) {
   for (const auto& [name, value] : options.environment) {
-    if (!name.starts_with(kPrefix) || name == kFailpoint) continue;
+    if (!name.starts_with(kPrefix) || name == kFailpoint || name == kClockShift) continue;
     std::string where = "environment " + name;
     std::string path = path_of_variable(name);
     if (!is_known(path)) {
@@ -305,10 +306,11 @@ bool ApiKey::allows(std::string_view scope) const {
 
 bool Loaded::ok() const { return errors() == 0; }
 std::size_t Loaded::errors() const {
-  return static_cast<std::size_t>(std::count_if(findings.begin(), findings.end(),
-                                                [](const Finding& f) { return f.level == Finding::Level::error; }));
+  return static_cast<std::size_t>(std::ranges::count(findings, Finding::Level::error, &Finding::level));
 }
-std::size_t Loaded::warnings() const { return findings.size() - errors(); }
+std::size_t Loaded::warnings() const {
+  return static_cast<std::size_t>(std::ranges::count(findings, Finding::Level::warning, &Finding::level));
+}
 
 Loaded load(const LoadOptions& options) {
   Loaded loaded;

@@ -19,7 +19,7 @@
 namespace gatecast::server {
 
 struct Finding {
-  enum class Level : std::uint8_t { warning, error };
+  enum class Level : std::uint8_t { note, warning, error };  // a note: understood, and without effect
   Level level = Level::error;
   std::string where{};  // "gatecast.toml:3:1", "environment GATECAST_HTTP__ADDRESS", "--set", "defaults"
   std::string key{};    // "http.address", "token.key[0].secret"; empty for a whole file
@@ -60,6 +60,8 @@ Loaded load(const LoadOptions& options);
 /// The process's environment, as LoadOptions wants it.
 std::vector<std::pair<std::string, std::string>> process_environment();
 
+/// "error", "warning", "note".
+std::string_view name(Finding::Level level);
 /// The findings as lines for people, errors first.
 std::string render_findings(const std::vector<Finding>& findings);
 /// One value as people may see it: a secret is "***", beside its fingerprint.

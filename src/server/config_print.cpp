@@ -106,13 +106,21 @@ std::string fingerprint_of(const Config& c, std::string_view array, std::size_t 
 
 }  // namespace
 
+std::string_view name(Finding::Level level) {
+  switch (level) {
+    case Finding::Level::note: return "note";
+    case Finding::Level::warning: return "warning";
+    case Finding::Level::error: break;
+  }
+  return "error";
+}
+
 std::string render_findings(const std::vector<Finding>& findings) {
   std::string out;
-  for (Finding::Level level : {Finding::Level::error, Finding::Level::warning}) {
+  for (Finding::Level level : {Finding::Level::error, Finding::Level::warning, Finding::Level::note}) {
     for (const Finding& f : findings) {
       if (f.level != level) continue;
-      out += fmt::format("{:<8} {}{}{}: {}\n", level == Finding::Level::error ? "error" : "warning", f.where,
-                         f.key.empty() ? "" : ": ", f.key, f.text);
+      out += fmt::format("{:<8} {}{}{}: {}\n", name(level), f.where, f.key.empty() ? "" : ": ", f.key, f.text);
       if (!f.cure.empty()) out += fmt::format("         {}\n", f.cure);
     }
   }

@@ -179,11 +179,14 @@ void Connection::joined(std::size_t index, Result<hub::Subscribed> done) {
 // being subscribed must not connect.
 void Connection::connected_now() {
   auto& services = worker_.services();
-  const std::unique_ptr<Joining> joining = std::move(pending_->joining);
-  if (!joining->caller.sid.empty()) {
-    const auto standing = services.sessions.standing(joining->caller);
+  if (const auto& caller = pending_->joining->caller; !caller.sid.empty()) {
+    const auto standing = services.sessions.standing(caller);
     if (standing.kind == session::Standing::Kind::ended) return close(standing.reason, false);
+    if (standing.kind == session::Standing::Kind::ask_store && !services.sessions.judged_lately(caller)) {
+      return spawn(judge_again(worker_, id_, caller));
+    }
   }
+  const std::unique_ptr<Joining> joining = std::move(pending_->joining);
   phase_ = Phase::connected;
   leave_crowd();
   metrics::count<"connects_total">(metrics::Outcome::ok);
@@ -207,6 +210,19 @@ void Connection::connected_now() {
   due_ = worker_.shard().loop().now() + interval / 2 + Duration(interval / 2) * (random & 1023) / 1024;
   arm();
   release();
+}
+
+// What the store said when the connect command came is too old by now, and the index cannot say.
+Task<void> Connection::judge_again(Worker& worker, std::uint64_t id, session::Caller caller) {
+  auto judged = co_await worker.services().sessions.ask_about(std::move(caller));
+  auto* connection = worker.find(id);
+  if (connection == nullptr || connection->phase_ != Phase::unconnected) co_return;
+  if (!judged) {
+    const Errc code = judged.error().code;
+    co_return connection->close(info(code).close != 0 ? code : Errc::server_error, false);
+  }
+  connection->pending_->joining->caller.judged = judged->judged;
+  connection->connected_now();
 }
 
 std::string Connection::connect_reply(const Joining& joining) {

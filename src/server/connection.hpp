@@ -230,8 +230,11 @@ class Connection final : public hub::Client, public net::Ready, public net::Time
   void join_channels();
   void joined(std::size_t index, Result<hub::Subscribed> done);
   void connected_now();
+  static Task<void> judge_again(Worker& worker, std::uint64_t id, session::Caller caller);
   std::string connect_reply(const Joining& joining);
   void on_refresh(const protocol::Command& command);
+  static Task<void> refresh_by_store(Worker& worker, std::uint64_t id, std::uint32_t command, std::string token);
+  void refreshed(std::uint32_t id, Result<session::Caller> caller);
   void subscribed_by_api(const Subscribing& wish, const Result<hub::Subscribed>& done);
   bool same_channels(const token::ConnectionClaims& claims) const;
   void on_rpc(const protocol::Command& command);  // and its two below: rpc.cpp
@@ -279,7 +282,7 @@ class Connection final : public hub::Client, public net::Ready, public net::Time
   void on_history(const protocol::Command& command);
   void on_sub_refresh(const protocol::Command& command);
   static Task<void> publish(Worker& worker, std::uint64_t id, std::uint32_t command,
-                            std::shared_ptr<broker::Publication> publication, broker::HistoryOptions history);
+                            std::shared_ptr<broker::Publication> publication, broker::PublishOptions options);
   static Task<void> presence(Worker& worker, std::uint64_t id, std::uint32_t command, std::string channel);
   static Task<void> presence_stats(Worker& worker, std::uint64_t id, std::uint32_t command, std::string channel);
   static Task<void> history(Worker& worker, std::uint64_t id, std::uint32_t command, std::string channel,

@@ -3,6 +3,7 @@
 #include "access/grants.hpp"
 #include "server/connection.hpp"
 #include "server/grant_json.hpp"
+#include "server/neighbours.hpp"
 #include "server/system_push.hpp"
 
 namespace gatecast::server {
@@ -35,17 +36,47 @@ Task<void> read_and_rejudge(Worker& worker, std::string user_id, int readings) {
   rejudge(worker, user_id, held ? readings - 1 : 0);
 }
 
+// Users of whom the store is asked at once, and how often: some thousands a second.
+constexpr std::size_t kJudgedAtOnce = 200;
+constexpr Duration kJudgedEvery = std::chrono::milliseconds(50);
+
+void rejudge_some(Worker& worker, std::vector<std::string> users) {
+  for (std::size_t n = 0; n < kJudgedAtOnce && !users.empty(); ++n) {
+    rejudge(worker, users.back(), kReadings);
+    users.pop_back();
+  }
+  if (users.empty()) return;
+  worker.shard().loop().after(
+      kJudgedEvery, [&worker, users = std::move(users)]() mutable { rejudge_some(worker, std::move(users)); });
+}
+
+}  // namespace
+
 void rejudge_everywhere(Services& services, const std::string& user_id) {
   for (auto* worker : services.workers) {
     worker->shard().post_control([worker, user_id] { rejudge(*worker, user_id, kReadings); });
   }
 }
 
-}  // namespace
+void rejudge_all(Services& services) {
+  for (auto* worker : services.workers) {
+    worker->shard().post_control([worker] {
+      std::vector<std::string> users;
+      worker->users().each([&users](const std::string& id) { users.push_back(id); });
+      rejudge_some(*worker, std::move(users));
+    });
+  }
+}
 
 void forget_granted(Services& services, const std::string& user_id) {
   services.grants->forget(user_id);
   rejudge_everywhere(services, user_id);
+  if (services.neighbours != nullptr) services.neighbours->grant_changed(user_id, 0, true);
+}
+
+void found_granted(Services& services, const std::string& user_id, std::uint64_t version) {
+  rejudge_everywhere(services, user_id);
+  if (services.neighbours != nullptr) services.neighbours->grant_changed(user_id, version, true);
 }
 
 void tell_grant(Services& services, const store::GrantChange& change) {
@@ -55,6 +86,9 @@ void tell_grant(Services& services, const store::GrantChange& change) {
     rejudge_everywhere(services, user_id);
   }
   push_system(services, user_id, grant_push(change), since);
+  if (services.neighbours != nullptr) {
+    services.neighbours->grant_changed(user_id, change.version, change.news != store::GrantNews::added);
+  }
 }
 
 }  // namespace gatecast::server

@@ -56,7 +56,7 @@ JsonOut page_json(JsonOut out, const store::NotificationPage& page) {
     if (list.size() > 1) list += ',';
     list += notification_json(row).done();
   }
-  out.raw("notifications", list + ']').number("unread", page.unread);
+  out.raw("notifications", list + ']').number("unread", page.unread).number("version", page.version);
   return page.more ? out.text("next", fmt::format("{}", page.rows.back().seq)) : out.raw("next", "null");
 }
 
@@ -75,7 +75,7 @@ std::string event_json(const Event& event) {
       add_choice(out, event.choice);
       break;
   }
-  return JsonOut().object("gatecast", out.number("unread", event.unread)).done();
+  return JsonOut().object("gatecast", out.number("unread", event.unread).number("version", event.version)).done();
 }
 
 Result<NotificationChoice> choice_of(const JsonIn& body, bool may_choose_read,

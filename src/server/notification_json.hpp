@@ -11,7 +11,7 @@ namespace gatecast::server {
 
 /// `{id, kind, data, createdAt, readAt}`; `readAt` is null while unread.
 JsonOut notification_json(const store::NotificationRow& row);
-/// `{notifications, unread, next}` behind what `out` has; `next` is null at the end.
+/// `{notifications, unread, version, next}` behind what `out` has; `next` is null at the end.
 JsonOut page_json(JsonOut out, const store::NotificationPage& page);
 /// What a user's tabs are told: `{"gatecast":{"type":"notification.added",…}}`.
 std::string event_json(const inbox::Event& event);

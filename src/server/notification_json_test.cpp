@@ -30,23 +30,27 @@ TEST(NotificationJson, ARowWithoutWhatIsTheBackEndsOwn) {
 }
 
 TEST(NotificationJson, APageEndsWithNull) {
-  store::NotificationPage page{.rows = {row(7)}, .unread = 3};
-  EXPECT_EQ(page_json(JsonOut(), page).done(), fmt::format(R"({{"notifications":[{}],"unread":3,"next":null}})", kOne));
+  store::NotificationPage page{.rows = {row(7)}, .unread = 3, .version = 9};
+  EXPECT_EQ(page_json(JsonOut(), page).done(),
+            fmt::format(R"({{"notifications":[{}],"unread":3,"version":9,"next":null}})", kOne));
   page.more = true;
   EXPECT_NE(page_json(JsonOut(), page).done().find(R"("next":"7")"), std::string::npos);
   EXPECT_EQ(page_json(JsonOut().boolean("success", true), {}).done(),
-            R"({"success":true,"notifications":[],"unread":0,"next":null})");
+            R"({"success":true,"notifications":[],"unread":0,"version":0,"next":null})");
 }
 
 TEST(NotificationJson, WhatTabsAreTold) {
-  EXPECT_EQ(event_json({.kind = Event::Kind::added, .user_id = "ann", .unread = 2, .row = row(7)}),
-            fmt::format(R"({{"gatecast":{{"type":"notification.added","notification":{},"unread":2}}}})", kOne));
-  EXPECT_EQ(event_json({.kind = Event::Kind::read, .user_id = "ann", .unread = 1, .choice = {.ids = {"7-ab", "\""}}}),
-            R"({"gatecast":{"type":"notification.read","ids":["7-ab","\""],"unread":1}})");
+  EXPECT_EQ(
+      event_json({.kind = Event::Kind::added, .user_id = "ann", .unread = 2, .version = 12, .row = row(7)}),
+      fmt::format(R"({{"gatecast":{{"type":"notification.added","notification":{},"unread":2,"version":12}}}})", kOne));
+  EXPECT_EQ(
+      event_json(
+          {.kind = Event::Kind::read, .user_id = "ann", .unread = 1, .version = 13, .choice = {.ids = {"7-ab", "\""}}}),
+      R"({"gatecast":{"type":"notification.read","ids":["7-ab","\""],"unread":1,"version":13}})");
   EXPECT_EQ(event_json({.kind = Event::Kind::removed, .user_id = "ann", .choice = {.kind = Kind::all}}),
-            R"({"gatecast":{"type":"notification.removed","all":true,"unread":0}})");
+            R"({"gatecast":{"type":"notification.removed","all":true,"unread":0,"version":0}})");
   EXPECT_EQ(event_json({.kind = Event::Kind::removed, .user_id = "ann", .choice = {.kind = Kind::read}}),
-            R"({"gatecast":{"type":"notification.removed","read":true,"unread":0}})");
+            R"({"gatecast":{"type":"notification.removed","read":true,"unread":0,"version":0}})");
 }
 
 Result<store::NotificationChoice> choice(std::string_view body, bool may_choose_read = true) {

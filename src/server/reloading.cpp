@@ -36,8 +36,11 @@ ReloadReport refused(const Error& error) {
 void tell(const ReloadReport& report) {
   for (const auto& f : report.findings) {
     const bool error = f.level == Finding::Level::error;
-    log::write(error ? log::Level::error : log::Level::warn, error ? "reload" : "config",
-               {{"key", f.key}, {"where", f.where}, {"detail", f.text}, {"cure", f.cure}});
+    const bool note = f.level == Finding::Level::note;
+    log::write(error  ? log::Level::error
+               : note ? log::Level::info
+                      : log::Level::warn,
+               error ? "reload" : "config", {{"key", f.key}, {"where", f.where}, {"detail", f.text}, {"cure", f.cure}});
   }
   auto changed = fmt::format("{}", fmt::join(report.changed, "; "));
   if (changed.size() > kFieldBytes) {
@@ -93,7 +96,7 @@ std::string reload_json(const ReloadReport& report) {
   for (const auto& f : report.findings) {
     if (findings.size() > 1) findings += ',';
     findings += JsonOut()
-                    .text("level", f.level == Finding::Level::error ? "error" : "warning")
+                    .text("level", name(f.level))
                     .text_if("where", f.where)
                     .text_if("key", f.key)
                     .text("text", f.text)

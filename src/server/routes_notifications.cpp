@@ -61,7 +61,10 @@ Task<http::Response> change(Exchange& exchange, Change apply, bool may_choose_re
   }
   if (!done) co_return failure(exchange, done.error());
   JsonOut out;
-  out.boolean("success", true).number(counted, done->count).number("unread", done->unread);
+  out.boolean("success", true)
+      .number(counted, done->count)
+      .number("unread", done->unread)
+      .number("version", done->version);
   co_return json_response(out.done());
 }
 

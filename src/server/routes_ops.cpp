@@ -1,4 +1,5 @@
 // The operators' port: health, and what Prometheus reads.
+#include "broker/nodes.hpp"
 #include "core/log.hpp"
 #include "metrics/process.hpp"
 #include "metrics/registry.hpp"
@@ -39,7 +40,9 @@ Task<http::Response> readyz(Exchange& exchange) {
   if (!services.ready.load()) co_return text_response("starting", 503);
   auto store = co_await services.store.ping();
   if (!store) co_return text_response(fmt::format("store: {}", info(store.error().code).message), 503);
-  co_return text_response("ready");
+  // Who is connected is served, and what is missed meanwhile comes when it is back: another node would do no better.
+  const bool away = services.nodes != nullptr && !services.nodes->in_touch();
+  co_return text_response(away ? "ready, out of touch with the broker" : "ready");
 }
 
 }  // namespace gatecast::server

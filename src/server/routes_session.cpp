@@ -78,10 +78,9 @@ Task<http::Response> auth_sessions(Exchange& exchange) {
   std::string list = "[";
   for (const auto& row : *rows) {
     if (list.size() > 1) list += ',';
-    const auto here = connected.find(row.sid);
     JsonOut item = session_json(row);
     item.boolean("current", row.sid == caller->sid);
-    item.number("connected", here == connected.end() ? std::size_t{0} : here->second);
+    item.number("connected", connected.of(row.sid));
     list += item.done();
   }
   co_return json_response(JsonOut().boolean("success", true).raw("sessions", list + ']').done());

@@ -3,6 +3,8 @@
 #include <filesystem>
 #include <unordered_set>
 
+#include "broker/nodes.hpp"
+#include "cache/cache.hpp"
 #include "core/log.hpp"
 #include "core/time_text.hpp"
 #include "metrics/process.hpp"
@@ -117,6 +119,7 @@ JsonOut store_json(const Config& config) {
   out.number("failures", whole("store_failures_total")).object("failuresByCode", by_label("store_failures_total"));
   out.number("averageCommitMs", commits == 0 ? 0 : seconds * 1000 / commits);
   std::error_code ec;
+  if (config.store.path.empty()) return out;
   for (const auto& [name, suffix] : {std::pair{"fileBytes", ""}, std::pair{"walBytes", "-wal"}}) {
     const auto bytes = std::filesystem::file_size(config.store.path + suffix, ec);
     if (!ec) out.number(name, bytes);
@@ -149,6 +152,15 @@ JsonOut sessions_json() {
 JsonOut inbox_json() {
   JsonOut out;
   out.number("created", whole("notifications_created_total")).number("pushes", whole("notification_pushes_total"));
+  return out;
+}
+
+/// The nodes heard of, with this one, and whether this one is in touch with them.
+JsonOut nodes_json(const Services& services) {
+  JsonOut out;
+  out.number("known", services.nodes == nullptr ? std::size_t{1} : services.nodes->all().size());
+  out.boolean("inTouch", services.nodes == nullptr || services.nodes->in_touch());
+  if (services.shared_cache != nullptr) out.boolean("cacheInTouch", services.shared_cache->in_touch());
   return out;
 }
 
@@ -202,6 +214,7 @@ Task<http::Response> stats(Exchange& exchange) {
       .object("memory", memory_json(facts))
       .object("store", store_json(services.config));
   out.object("log", log_json()).object("process", process_json(facts)).raw("perShard", "[" + shards + "]");
+  out.object("nodes", nodes_json(services));
   out.text("version", services.version).text("node", services.node);
   co_return json_response(out.done());
 }

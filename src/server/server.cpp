@@ -8,6 +8,8 @@
 #include "server/exchange.hpp"
 #include "server/granted.hpp"
 #include "server/json_out.hpp"
+#include "server/node_calls.hpp"
+#include "server/node_facts.hpp"
 #include "server/notification_json.hpp"
 #include "server/signin_options.hpp"
 #include "server/stream_file.hpp"
@@ -68,6 +70,14 @@ void tell_of_reuse(Services& services, const session::Ending& ending) {
   push_system(services, ending.user_id, JsonOut().object("gatecast", told).done());
 }
 
+/// The nodes' answers to repeated calls, which may hold tokens; null where nothing is shared.
+std::unique_ptr<SealedCache> sealed_answers(const Server::Parts& parts) {
+  if (parts.shared.cache == nullptr) return nullptr;
+  std::vector<Secret> keys;
+  for (const auto& key : parts.config.session.keys) keys.push_back(key.material);
+  return std::make_unique<SealedCache>(*parts.shared.cache, keys);
+}
+
 void add_routes(Services& services) {
   for (std::size_t i = 0; i < kRoutes.size(); ++i) {
     const auto& route = kRoutes[i];
@@ -97,9 +107,11 @@ Server::Server(Parts parts, std::unique_ptr<const Settings> settings, std::uniqu
       cache_(parts_.clock),
       answers_(parts_.clock, {.entries_max = parts_.config.limits.idempotency_keys,
                               .bytes_max = parts_.config.limits.idempotency_bytes}),
-      idempotency_(answers_),
+      shared_answers_(sealed_answers(parts_)),
+      idempotency_(shared_answers_ != nullptr ? static_cast<cache::Cache&>(*shared_answers_) : answers_),
       trusted_(std::move(trusted)),
-      limiter_(cache_, parts_.clock, rate_limits(parts_.config.limits)),
+      limiter_(parts_.shared.cache != nullptr ? *parts_.shared.cache : cache_, parts_.clock,
+               rate_limits(parts_.config.limits)),
       shards_(shard_count(parts_.config), {.data_count = parts_.config.limits.mailbox}) {}
 
 Server::~Server() { stop(); }
@@ -117,7 +129,8 @@ Result<void> Server::wire() {
                                            .issuer = issuer_,
                                            .verifier = verifier_,
                                            .outbound = parts_.outbound,
-                                           .trusted = &trusted_.get()});
+                                           .trusted = &trusted_.get(),
+                                           .nodes = parts_.shared.nodes});
   if (!sessions) return sessions.error();
   sessions_ = std::move(*sessions);
   accounts_ = std::make_unique<session::Accounts>(session::Accounts::Parts{
@@ -140,7 +153,8 @@ Result<void> Server::wire() {
       .shards = shards_,
       .settings = settings_,
       .version = parts_.version,
-      .node = crypto::uuid_v4(),
+      .node = parts_.shared.nodes != nullptr ? parts_.shared.nodes->all().front().id : crypto::uuid_v4(),
+      .node_name = node_name(config),
       .epoch_seed = crypto::random_number(),
       .namespaces = Namespaces(settings_.get().namespaces, config.realtime.insecure, config.limits.channel_name_bytes),
       .proxies = std::move(*proxies),
@@ -151,6 +165,7 @@ Result<void> Server::wire() {
   });
   wire_grants();
   wire_inbox();
+  wire_nodes();
   add_routes(*services_);
   figures_ = std::make_unique<Figures>(*services_);
   services_->figures = figures_.get();
@@ -176,9 +191,14 @@ Result<void> Server::wire() {
     return shards_[shard].post_data(bytes, std::move(fn));
   };
   for (unsigned i = 0; i < shards_.count(); ++i) {
-    workers_.push_back(std::make_unique<Worker>(shards_[i], mesh_, *services_));
+    auto broker = parts_.shared.broker ? parts_.shared.broker(shards_[i].loop()) : nullptr;
+    workers_.push_back(std::make_unique<Worker>(shards_[i], mesh_, *services_, std::move(broker)));
     mesh_.hubs.push_back(&workers_.back()->hub());
     services_->workers.push_back(workers_.back().get());
+    if (neighbours_) {
+      workers_.back()->hub().on_received([this](const broker::Publication& p) { neighbours_->received(p); });
+      workers_.back()->hub().on_missed([this](std::string_view channel) { neighbours_->missed(channel); });
+    }
   }
 
   // An ending reaches the sockets of every shard through the lane that is never refused.
@@ -224,11 +244,13 @@ Result<void> Server::start() {
     worker.hub().bind();
     shard.set_turns(&worker);
     worker.start_ticking();
+    worker.start_shared();
     if (++bound == shards_.count()) all_bound.set_value();
   });
   running_ = true;
   all_bound.get_future().wait();
   shards_[0].loop().post([this, &loaded] {
+    start_shared();
     figures_->start(shards_[0].loop());
     spawn(load(loaded));
   });
@@ -242,6 +264,7 @@ Result<void> Server::start() {
 }
 
 void Server::load_streams() {
+  if (parts_.shared.broker) return;  // it has the histories
   auto parts = take_streams(streams_path());
   if (!parts) return log::warn("streams_lost", {{"detail", parts.error().detail}});
   for (const auto& part : *parts) {
@@ -252,6 +275,7 @@ void Server::load_streams() {
 }
 
 void Server::save_streams() {
+  if (parts_.shared.broker) return;
   std::vector<std::string> parts(workers_.size());
   std::size_t next = 0;
   on_shards([&](Worker& worker) { parts[next++] = worker.hub().save_streams(); });
@@ -277,7 +301,10 @@ Task<void> Server::drain(std::promise<void>& drained) {
   co_await inbox_upkeep_->stop();
   co_await grants_->stop();
   co_await trusted_.get().stop();
+  if (neighbours_) co_await neighbours_->stop();
   co_await sessions_->drain();
+  // The farewell: nobody here decides anything any more.
+  if (parts_.shared.nodes != nullptr) co_await parts_.shared.nodes->stop();
   // Once this comes back the store has told of every change before it, and tells of none any more.
   static_cast<void>((co_await parts_.store.ping()).has_value());
   drained.set_value();
@@ -288,7 +315,24 @@ void Server::wire_grants() {
                                              access::Grants::Options{.user_max = parts_.config.limits.grants_user});
   grants_->on_audited([this] { events_.ring(); });
   grants_->on_changed([this](const store::GrantChange& change) { tell_grant(*services_, change); });
+  grants_->on_found(
+      [this](const std::string& user_id, std::uint64_t version) { found_granted(*services_, user_id, version); });
   services_->grants = grants_.get();
+}
+
+void Server::wire_nodes() {
+  services_->shared_cache = parts_.shared.cache;
+  services_->nodes = parts_.shared.nodes;
+  if (services_->nodes == nullptr) return;
+  neighbours_ = std::make_unique<Neighbours>(*services_, *services_->nodes);
+  services_->neighbours = neighbours_.get();
+  answer_others(*services_);
+}
+
+void Server::start_shared() {
+  auto& loop = shards_[0].loop();
+  if (parts_.shared.start) parts_.shared.start(loop);
+  if (neighbours_) neighbours_->start(loop);
 }
 
 void Server::wire_inbox() {
@@ -313,8 +357,11 @@ Result<void> Server::wire_webhooks() {
   if (parts_.outbound == nullptr) return fail(Errc::config_invalid, "webhook: nothing here asks other servers");
   webhooks_ = std::make_unique<session::Webhooks>(
       std::move(hooks),
-      session::Webhooks::Parts{
-          .store = parts_.store, .outbound = *parts_.outbound, .clock = parts_.clock, .events = events_});
+      session::Webhooks::Parts{.store = parts_.store,
+                               .outbound = *parts_.outbound,
+                               .clock = parts_.clock,
+                               .events = events_,
+                               .node = parts_.shared.nodes == nullptr ? std::string{} : crypto::uuid_v4()});
   return {};
 }
 
@@ -354,6 +401,14 @@ void Server::stop() {
   if (parts_.outbound != nullptr) parts_.outbound->stop();
   for (int turn = 0; turn < 2; ++turn) on_shards([](Worker&) {});
   on_shards([](Worker& worker) { worker.close_all(); });
+  if (parts_.shared.stop) {
+    std::promise<void> done;
+    shards_[0].loop().post([this, &done] {
+      parts_.shared.stop();
+      done.set_value();
+    });
+    done.get_future().wait();
+  }
   // Nothing is accepted any more: what was acknowledged is in the streams.
   save_streams();
   shards_.stop();

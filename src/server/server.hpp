@@ -20,7 +20,9 @@
 #include "outbound/outbound.hpp"
 #include "server/control_socket.hpp"
 #include "server/figures.hpp"
+#include "server/neighbours.hpp"
 #include "server/reloading.hpp"
+#include "server/sealed_cache.hpp"
 #include "server/self_checks.hpp"
 #include "server/services.hpp"
 #include "server/worker.hpp"
@@ -74,10 +76,13 @@ class Server {
   Result<void> wire_webhooks();
   void wire_grants();
   void wire_inbox();
+  void wire_nodes();
   Result<void> listen_all();
   /// The certificates of the ports that speak TLS, for the connections to come; where one cannot be used all stay as
   /// they are. Any thread, blocking.
   Result<void> load_certificates(const Config& config);
+  /// Connects to what nodes share; on shard 0.
+  void start_shared();
   /// Opens data/gatecast.sock, once everything that it asks is there.
   Result<void> open_control();
   /// Histories over a restart (server/stream_file.hpp).
@@ -94,6 +99,7 @@ class Server {
   token::Verifier verifier_;
   cache::MemoryCache cache_;
   cache::MemoryCache answers_;
+  std::unique_ptr<SealedCache> shared_answers_;  // where nodes share a cache
   limits::Idempotency idempotency_;
   session::Bell events_;
   Versioned<token::TrustedVerifier> trusted_;
@@ -107,6 +113,7 @@ class Server {
   std::unique_ptr<access::Grants> grants_;
   std::unique_ptr<inbox::Inbox> inbox_;
   std::unique_ptr<session::Periodic> inbox_upkeep_;
+  std::unique_ptr<Neighbours> neighbours_;  // where there may be other nodes
   std::unique_ptr<Figures> figures_;
   std::unique_ptr<Reloading> reloading_;
   std::unique_ptr<SelfChecks> checks_;

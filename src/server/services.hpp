@@ -46,6 +46,7 @@ class Bell;
 namespace gatecast::server {
 
 class Figures;
+class Neighbours;
 class Reloading;
 class SelfChecks;
 class Worker;
@@ -63,6 +64,7 @@ struct Services {
   const Versioned<const Settings>& settings;  // what SIGHUP exchanges
   std::string version;
   std::string node;              // this process's id, a UUID
+  std::string node_name;         // as configured, or the host's
   std::uint64_t epoch_seed = 0;  // random: of the histories of this process
   Namespaces namespaces;
   http::TrustedProxies proxies;
@@ -73,11 +75,13 @@ struct Services {
   net::TlsPort ops_tls{};
   access::Grants* grants = nullptr;
   inbox::Inbox* inbox = nullptr;
-  Reloading* reloading = nullptr;  // takes a new configuration when asked
-  broker::Nodes* nodes = nullptr;  // the others; null: this process serves alone
-  Figures* figures = nullptr;      // what went on lately
-  SelfChecks* checks = nullptr;    // what the server says of its own state
-  Sightings sightings{};           // of proxies
+  Reloading* reloading = nullptr;        // takes a new configuration when asked
+  broker::Nodes* nodes = nullptr;        // the others; null: this process serves alone
+  cache::Cache* shared_cache = nullptr;  // the nodes' common one; null: this process counts for itself
+  Neighbours* neighbours = nullptr;      // what is told to them, where there may be some
+  Figures* figures = nullptr;            // what went on lately
+  SelfChecks* checks = nullptr;          // what the server says of its own state
+  Sightings sightings{};                 // of proxies
   std::vector<Worker*> workers{};
   UserCounts user_counts{};
   limits::Debtors debtors{};

@@ -42,7 +42,8 @@ struct Subscribing {
   hub::FilterRef filter{};    // of what it wants; not with differences
 
   hub::SubscribeOptions options() const {
-    return {.joins = joins, .recover = since, .newest_only = newest_only, .filter = filter, .delta = delta};
+    return {
+        .joins = joins, .recover = since, .newest_only = newest_only, .filter = filter, .delta = delta, .kept = keeps};
   }
 };
 

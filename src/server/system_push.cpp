@@ -26,9 +26,11 @@ void push_system(Services& services, std::string_view user_id, std::string json,
   publication->data = std::move(json);
   auto* home = services.workers[services.workers.front()->hub().home_of(publication->channel)];
   home->shard().post_control([&services, home, since, publication = std::move(publication)]() mutable {
-    const std::string user(std::string_view(publication->channel).substr(1));
-    home->hub().publish_always(std::move(publication), history_of(Namespaces::personal()));
-    if (since) measure(services, user, *since);
+    hub::Pushes::Then then;
+    if (since) {
+      then = [&services, user = publication->channel.substr(1), since = *since] { measure(services, user, since); };
+    }
+    home->hub().publish_always(std::move(publication), history_of(Namespaces::personal()), std::move(then));
   });
 }
 

@@ -1,7 +1,7 @@
-// Which of a user's sessions are connected at this moment, asked of every shard in turn.
+// Which of a user's sessions are connected at this moment, asked of every shard in turn and of the other nodes.
 //
 // Place: for the routes and API methods that list sessions. Threads: awaited on any shard. Bounds: one entry for each
-// session connected here; connections of other processes are not counted.
+// session connected. Errors: none; nodes that do not answer are named.
 #pragma once
 
 #include <map>
@@ -14,7 +14,17 @@ namespace gatecast::server {
 
 using ConnectionsBySid = std::map<std::string, std::size_t, std::less<>>;
 
-/// The number of open client connections by session id; a session without one is not in it.
-Task<ConnectionsBySid> connections_by_sid(Services& services, std::string user_id);
+struct Connected {
+  ConnectionsBySid by_sid;  // a session without a connection is not in it
+  std::string missing{};    // JSON: the nodes that did not answer; empty: all did
+
+  std::size_t of(std::string_view sid) const {
+    const auto at = by_sid.find(sid);
+    return at == by_sid.end() ? 0 : at->second;
+  }
+};
+
+/// The number of open client connections by session id.
+Task<Connected> connections_by_sid(Services& services, std::string user_id);
 
 }  // namespace gatecast::server

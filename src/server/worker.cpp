@@ -14,6 +14,8 @@ constexpr int kAcceptsATurn = 64;
 // Without a descriptor to spare the waiting peer cannot even be refused: until one may be free nobody is accepted.
 constexpr Duration kExhaustedRest = std::chrono::milliseconds(100);
 
+constexpr Duration kTendEvery = std::chrono::milliseconds(100);
+
 // How long a client may go on over its rate, in seconds of that rate, before it is disconnected.
 constexpr Duration kPatience = std::chrono::seconds(5);
 
@@ -79,10 +81,11 @@ void Listener::rest(Duration time) {
   });
 }
 
-Worker::Worker(net::Shard& shard, hub::Mesh& mesh, Services& services)
+Worker::Worker(net::Shard& shard, hub::Mesh& mesh, Services& services, std::unique_ptr<broker::Broker> broker)
     : shard_(shard),
       services_(services),
-      hub_(shard.index(), mesh, hub_limits(services.config.limits), services.clock, services.epoch_seed),
+      broker_(std::move(broker)),
+      hub_(shard.index(), mesh, hub_limits(services.config.limits), services.clock, services.epoch_seed, broker_.get()),
       closed_(services.config.limits.closed_bytes_shard),
       // An SDK that comes back sends connect and every subscribe in one frame.
       decoder_(std::max<std::size_t>(protocol::kMaxCommandsPerFrame, 1 + services.config.limits.channels)),
@@ -96,11 +99,25 @@ Worker::Worker(net::Shard& shard, hub::Mesh& mesh, Services& services)
 
 Worker::~Worker() = default;
 
+void Worker::start_shared() {
+  if (broker_ == nullptr) return;
+  hub_.start_shared();
+  tend();
+}
+
+void Worker::tend() {
+  tend_ = shard_.loop().after(kTendEvery, [this] {
+    hub_.tend();
+    tend();
+  });
+}
+
 void Worker::start_ticking() {
   tick_ = shard_.loop().after(std::chrono::seconds(1), [this] {
     hub_.tick();
     report_slow_stats();
     tell_refused();
+    leave_blind();
     start_ticking();
   });
 }
@@ -218,6 +235,9 @@ void Worker::note_push(std::string_view user_id, SteadyTime since) {
 
 void Worker::close_all() {
   for (auto& [id, connection] : connections_) connection->bury();
+  // Whoever was here has left its channels by now.
+  if (tend_ != 0) shard_.loop().cancel(tend_);
+  hub_.stop_shared();
 }
 
 bool Worker::flush() {

@@ -53,7 +53,8 @@ class Worker final : public net::Turns {
   static constexpr std::size_t kSurplus = 256;
   static constexpr unsigned kHandshakesATurn = 16;
 
-  Worker(net::Shard& shard, hub::Mesh& mesh, Services& services);
+  /// `broker`: null where this process serves alone.
+  Worker(net::Shard& shard, hub::Mesh& mesh, Services& services, std::unique_ptr<broker::Broker> broker);
   ~Worker();
 
   net::Shard& shard() { return shard_; }
@@ -79,6 +80,8 @@ class Worker final : public net::Turns {
 
   /// Begins what is done every second. On the worker's shard.
   void start_ticking();
+  /// Connects to the broker, where there is one; `close_all` ends that. On the worker's shard.
+  void start_shared();
 
   /// Takes over a listening socket.
   void listen(net::Fd fd, Port port);
@@ -115,9 +118,12 @@ class Worker final : public net::Turns {
   void report_hub_stats();
   void report_slow_stats();
   void tell_refused();
+  void leave_blind();
+  void tend();
 
   net::Shard& shard_;
   Services& services_;
+  const std::unique_ptr<broker::Broker> broker_;
   hub::Hub hub_;
   Users users_;
   ClosedConnections closed_;
@@ -152,6 +158,7 @@ class Worker final : public net::Turns {
   };
   Refused refused_;  // peers at the socket
   Loop::TimerId tick_ = 0;
+  Loop::TimerId tend_ = 0;
 };
 
 }  // namespace gatecast::server

@@ -1,4 +1,5 @@
 // Access tokens for access tokens, tickets and revocation, over a real store and with time that moves when told.
+#include "broker/memory_nodes.hpp"
 #include "session/sessions_fixture.hpp"
 
 namespace gatecast::session {
@@ -40,6 +41,24 @@ TEST_F(AccessRenewal, ATicketIsUsedUpForEveryProcessAndBeyondARestart) {
   ASSERT_TRUE(loop_.run(other->load()).has_value());
   EXPECT_EQ(code(redeem(ticket, other.get())), Errc::ticket_used);
   let_go(std::move(other));
+}
+
+TEST_F(AccessRenewal, OfSeveralNodesATicketBearsClocksAMinuteApart) {
+  broker::MemoryNet net;
+  broker::MemoryNodes nodes(net, {"b", "b", "1"}, clock_);
+  auto made = Sessions::make(default_options(), kKeys, {*store_, clock_, issuer_, verifier_, nullptr, nullptr, &nodes});
+  ASSERT_TRUE(made.has_value());
+  const Tokens tokens = signed_in(wallet_);
+  std::string ticket = ticket_of(tokens);
+  clock_.step_wall(std::chrono::seconds{119});
+  EXPECT_TRUE(redeem(ticket, made->get()).has_value());
+  EXPECT_EQ(code(redeem(ticket, made->get())), Errc::ticket_used);
+  // Who removes what was used up has a clock that is ahead.
+  ASSERT_TRUE(loop_.run(store_->prune(clock_.wall() + std::chrono::seconds{60} - kClockSkewMax, {}, {})).has_value());
+  EXPECT_EQ(code(redeem(ticket, made->get())), Errc::ticket_used);
+  ticket = ticket_of(tokens);
+  clock_.step_wall(std::chrono::seconds{120});
+  EXPECT_EQ(code(redeem(ticket, made->get())), Errc::ticket_expired);
 }
 
 TEST_F(AccessRenewal, ATicketEndsAfterAMinuteAndWithItsToken) {

@@ -146,8 +146,8 @@ Task<Result<store::Blocked>> Accounts::block(std::string id, bool blocked, std::
   auto done =
       co_await parts_.store.block_user(std::move(id), blocked, parts_.clock.wall(), std::move(ip), std::move(actor));
   if (!done.has_value()) co_return done;
-  parts_.sessions.told(done->ended);
   parts_.events.ring();
+  if (blocked) co_await parts_.sessions.told(done->ended);
   co_return done;
 }
 
@@ -155,9 +155,10 @@ Task<Result<store::Blocked>> Accounts::block(std::string id, bool blocked, std::
 Task<Result<std::size_t>> Accounts::remove(std::string id, std::string actor) {
   auto ended = co_await parts_.store.delete_user(std::move(id), parts_.clock.wall(), std::move(actor));
   if (!ended.has_value()) co_return ended.error();
-  parts_.sessions.told(*ended);
+  const std::size_t count = ended->size();
   parts_.events.ring();
-  co_return ended->size();
+  co_await parts_.sessions.told(std::move(*ended));
+  co_return count;
 }
 
 Task<Result<std::vector<store::SessionRow>>> Accounts::sessions(std::string id) {
@@ -179,9 +180,10 @@ Task<Result<std::size_t>> Accounts::end_sessions(std::string id, std::string ip)
   auto ended = co_await parts_.store.end_sessions(std::move(id), {}, Errc::ended_by_operator, parts_.clock.wall(),
                                                   std::move(ip));
   if (!ended.has_value()) co_return ended.error();
-  parts_.sessions.told(*ended);
+  const std::size_t count = ended->size();
   parts_.events.ring();
-  co_return ended->size();
+  co_await parts_.sessions.told(std::move(*ended));
+  co_return count;
 }
 
 Task<Result<void>> Accounts::prepare_mint(std::string id, bool create, std::optional<std::string> claims) {

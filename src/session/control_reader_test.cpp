@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "core/manual_loop.hpp"
+#include "session/absent_store.hpp"
 
 namespace gatecast::session {
 namespace {
@@ -10,81 +11,22 @@ namespace {
 using namespace std::chrono_literals;
 
 /// A control log that rows can be put into in any order, as writers that commit at different speeds do.
-class LogStore final : public store::Store {
+class LogStore final : public AbsentStore {
  public:
   Task<Result<std::vector<store::ControlRow>>> control_log(std::uint64_t after, std::uint32_t limit) override {
     ++queries;
     if (gone || queries == fail_at) co_return fail(Errc::store_failed, "gone");
     std::vector<store::ControlRow> out;
     for (auto at = rows.upper_bound(after); at != rows.end() && out.size() < limit; ++at) out.push_back(at->second);
+    given += out.size();
     co_return out;
   }
   void put(std::uint64_t seq) { rows[seq] = {.seq = seq, .kind = "session_ended", .subject = std::to_string(seq)}; }
 
-  Task<Result<store::SignedIn>> sign_in(store::SignIn) override { co_return Errc::internal; }
-  Task<Result<store::Renewed>> renew(store::Renewal) override { co_return Errc::internal; }
-  Task<Result<void>> keep(std::vector<std::pair<std::string, std::uint64_t>>) override { co_return Result<void>{}; }
-  Task<Result<std::vector<store::SessionRow>>> sessions_of(std::string, WallTime) override { co_return Errc::internal; }
-  Task<Result<std::vector<store::SessionRow>>> end_sessions(std::string, std::string, Errc, WallTime,
-                                                            std::string) override {
-    co_return Errc::internal;
-  }
-  Task<Result<store::SessionView>> session(std::string) override { co_return Errc::internal; }
-  Task<Result<store::Ended>> end_session(std::string, Errc, WallTime, std::string) override {
-    co_return Errc::internal;
-  }
-  Task<Result<std::vector<store::ControlRow>>> ended_since(WallTime) override { co_return Errc::internal; }
-  Task<Result<void>> touch(std::vector<std::pair<std::string, WallTime>>) override { co_return Result<void>{}; }
-  Task<Result<void>> audit(std::vector<store::AuditRow>) override { co_return Result<void>{}; }
-  Task<Result<std::uint64_t>> prune(WallTime, WallTime, WallTime) override { co_return std::uint64_t{0}; }
-  Task<Result<void>> consume(std::string, WallTime) override { co_return Result<void>{}; }
-  Task<Result<store::Linked>> link(store::Link) override { co_return Errc::internal; }
-  Task<Result<store::Unlinked>> unlink(std::string, std::string, WallTime, std::string) override {
-    co_return Errc::internal;
-  }
-  Task<Result<store::UserView>> user(std::string) override { co_return Errc::internal; }
-  Task<Result<store::UserView>> user_of(std::string, std::string) override { co_return Errc::internal; }
-  Task<Result<std::vector<store::UserChanged>>> upsert_users(std::vector<store::UserChange>, WallTime, bool) override {
-    co_return Errc::internal;
-  }
-  Task<Result<store::Blocked>> block_user(std::string, bool, WallTime, std::string, std::string) override {
-    co_return Errc::internal;
-  }
-  Task<Result<std::vector<store::SessionRow>>> delete_user(std::string, WallTime, std::string) override {
-    co_return Errc::internal;
-  }
-  Task<Result<std::vector<store::UserView>>> users(std::string, std::uint32_t) override { co_return Errc::internal; }
-  Task<Result<std::vector<store::AuditRow>>> audit_log(store::AuditQuery) override { co_return Errc::internal; }
-  Task<Result<store::GrantAdded>> add_grant(store::GrantAdd) override { co_return Errc::internal; }
-  Task<Result<store::GrantsRemoved>> remove_grants(store::GrantRemove) override { co_return Errc::internal; }
-  Task<Result<std::vector<store::UserGrants>>> grants_of(std::vector<std::string>) override {
-    co_return Errc::internal;
-  }
-  Task<Result<store::GrantsSwept>> sweep_grants(std::uint32_t, store::GrantsLanded) override {
-    co_return Errc::internal;
-  }
-  Task<Result<std::vector<store::Notified>>> notify(store::Notify) override { co_return Errc::internal; }
-  Task<Result<store::NotificationPage>> notifications(store::NotificationQuery) override { co_return Errc::internal; }
-  Task<Result<store::NotificationsChanged>> read_notifications(std::string, store::NotificationChoice,
-                                                               WallTime) override {
-    co_return Errc::internal;
-  }
-  Task<Result<store::NotificationsChanged>> remove_notifications(std::string, store::NotificationChoice) override {
-    co_return Errc::internal;
-  }
-  Task<Result<std::uint64_t>> prune_notifications(WallTime, std::uint32_t) override { co_return Errc::internal; }
-  Task<Result<std::uint64_t>> position(std::string) override { co_return Errc::internal; }
-  Task<Result<void>> set_position(std::string, std::uint64_t) override { co_return Result<void>{}; }
-  Task<Result<bool>> lease(std::string, std::string, std::chrono::milliseconds) override { co_return Errc::internal; }
-  Task<Result<std::string>> history() override { co_return std::string("1"); }
-  Task<Result<void>> end_foreign(std::string, std::string, Errc, WallTime) override { co_return Errc::internal; }
-  Task<Result<std::optional<WallTime>>> restored_at() override { co_return Errc::internal; }
-  Task<Result<void>> backup(std::string) override { co_return Errc::internal; }
-  Task<Result<void>> ping() override { co_return Result<void>{}; }
-
   std::map<std::uint64_t, store::ControlRow> rows;
   bool gone = false;
   int queries = 0;
+  std::size_t given = 0;
   int fail_at = 0;
 };
 
@@ -92,7 +34,9 @@ class ControlReaderTest : public testing::Test {
  protected:
   std::vector<std::uint64_t> read(ControlReader& reader) {
     std::vector<std::uint64_t> got;
-    ok_ = loop_.run(reader.read([&got](const store::ControlRow& row) { got.push_back(row.seq); })).has_value();
+    const auto done = loop_.run(reader.read([&got](const store::ControlRow& row) { got.push_back(row.seq); }));
+    ok_ = done.has_value();
+    rewound_ = done.has_value() && *done == ControlReader::Read::rewound;
     return got;
   }
   void start(ControlReader& reader) { ASSERT_TRUE(loop_.run(reader.start()).has_value()); }
@@ -102,6 +46,7 @@ class ControlReaderTest : public testing::Test {
   ManualLoop loop_{clock_};
   LogStore store_;
   bool ok_ = false;
+  bool rewound_ = false;
 };
 
 TEST_F(ControlReaderTest, GivesEachRowOnce) {
@@ -198,6 +143,94 @@ TEST_F(ControlReaderTest, MemoryIsBoundedAndRowsStillComeOnce) {
   const int before = store_.queries;
   EXPECT_EQ(read(reader), Seqs{});
   EXPECT_LE(store_.queries - before, 3);
+}
+
+constexpr ControlReader::Options kOften{.full_every = 5s};
+
+TEST_F(ControlReaderTest, ReadsBetweenFullOnesAreShortAndMissNothing) {
+  ControlReader reader(store_, clock_, kOften);
+  start(reader);
+  for (std::uint64_t seq = 1; seq <= 500; ++seq) store_.put(seq);
+  EXPECT_EQ(read(reader).size(), 500U);
+  for (int i = 0; i < 10; ++i) {
+    clock_.advance(300ms);
+    const int before = store_.queries;
+    const auto rows = store_.given;
+    EXPECT_EQ(read(reader), Seqs{});
+    EXPECT_EQ(store_.queries - before, 1);
+    EXPECT_EQ(store_.given, rows) << "rows are not read again";
+  }
+  store_.put(503);
+  store_.put(506);
+  EXPECT_EQ(read(reader), (Seqs{503, 506}));
+  store_.put(505);
+  store_.put(501);
+  EXPECT_EQ(read(reader), (Seqs{501, 505})) << "what became visible late, in the very next read";
+  store_.put(504);
+  store_.put(507);
+  EXPECT_EQ(read(reader), (Seqs{507, 504}));
+  store_.put(502);
+  EXPECT_EQ(read(reader), Seqs{502});
+  clock_.advance(300ms);
+  const int before = store_.queries;
+  EXPECT_EQ(read(reader), Seqs{});
+  EXPECT_EQ(store_.queries - before, 1) << "no hole is left";
+}
+
+TEST_F(ControlReaderTest, ManySkippedNumbersAreReadAtOnce) {
+  ControlReader reader(store_, clock_, kOften);
+  start(reader);
+  for (std::uint64_t seq = 2; seq <= 100; seq += 2) store_.put(seq);
+  EXPECT_EQ(read(reader).size(), 50U);
+  const int before = store_.queries;
+  store_.put(51);
+  store_.put(99);
+  EXPECT_EQ(read(reader), (Seqs{51, 99}));
+  EXPECT_LE(store_.queries - before, 2);
+}
+
+TEST_F(ControlReaderTest, NumbersThatWereGivenBackAreSoughtForAMinute) {
+  ControlReader reader(store_, clock_, {.full_every = 24h});
+  start(reader);
+  store_.put(1);
+  store_.put(3);
+  read(reader);
+  clock_.advance(59s);
+  store_.put(2);
+  EXPECT_EQ(read(reader), Seqs{2});
+  store_.put(6);
+  read(reader);
+  clock_.advance(61s);
+  read(reader);
+  store_.put(5);
+  EXPECT_EQ(read(reader), Seqs{});
+}
+
+TEST_F(ControlReaderTest, ANumberGivenTwiceIsARowOfItsOwn) {
+  ControlReader reader(store_, clock_);
+  start(reader);
+  store_.put(1);
+  store_.put(2);
+  read(reader);
+  store_.rows[2].subject = "another";
+  EXPECT_EQ(read(reader), Seqs{2});
+  EXPECT_EQ(read(reader), Seqs{});
+}
+
+TEST_F(ControlReaderTest, ALogThatWasSetBackIsNoticed) {
+  ControlReader reader(store_, clock_);
+  start(reader);
+  for (std::uint64_t seq = 1; seq <= 9; ++seq) store_.put(seq);
+  read(reader);
+  EXPECT_FALSE(rewound_);
+  store_.rows.erase(8);
+  store_.rows.erase(9);
+  read(reader);
+  EXPECT_TRUE(rewound_);
+  start(reader);
+  store_.put(8);
+  EXPECT_EQ(read(reader).back(), 8U);
+  EXPECT_FALSE(rewound_);
 }
 
 }  // namespace

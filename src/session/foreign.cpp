@@ -1,4 +1,5 @@
-// What Sessions does with tokens of trusted issuers. The store is never asked about them.
+// What Sessions does with tokens of trusted issuers. The store knows of those that were ended, and of nothing else.
+#include "session/control_kinds.hpp"
 #include "session/sessions.hpp"
 
 namespace gatecast::session {
@@ -36,21 +37,28 @@ Result<token::SubscriptionToken> Sessions::subscription(std::string_view token, 
   return trusted->verify_subscription(token, sid, now);
 }
 
-Result<store::Ended> Sessions::end_foreign(const std::string& sid, Errc reason) {
-  const SteadyTime began = clock_.steady();
-  const auto known = foreign_.end(sid, reason, clock_.wall());
-  if (!known.has_value()) return known.error();
+Task<Result<store::Ended>> Sessions::end_foreign(std::string sid, Errc reason) {
+  const WallTime now = clock_.wall();
+  auto known = foreign_.would_end(sid, reason);
+  if (!known.has_value()) co_return known.error();
   if (known->now) {
-    tell({sid, known->user_id, reason});
-    stats_.revoked(clock_.steady() - began);
+    Result<void> written = co_await store_.end_foreign(sid, known->user_id, reason, now);
+    if (!written.has_value()) co_return written.error();
   }
+  const SteadyTime committed = clock_.steady();
+  if (known->now) {
+    take({.kind = std::string(kForeignEnded), .subject = sid, .user_id = known->user_id, .reason = reason, .at = now},
+         true);
+    stats_.revoked(clock_.steady() - committed);
+  }
+  co_await settling_.settled(committed);
   store::Ended ended;
-  ended.session.sid = sid;
+  ended.session.sid = std::move(sid);
   ended.session.user_id = known->user_id;
-  ended.session.ended_at = clock_.wall();
+  ended.session.ended_at = now;
   ended.session.end_reason = known->reason;
   ended.now = known->now;
-  return ended;
+  co_return ended;
 }
 
 }  // namespace gatecast::session

@@ -20,11 +20,14 @@ std::optional<Errc> ForeignSessions::ended(std::string_view sid, WallTime now) c
   return at->second.reason;
 }
 
-Result<ForeignSessions::Known> ForeignSessions::end(const std::string& sid, Errc reason, WallTime now) {
-  std::unique_lock lock(mutex_);
+Result<ForeignSessions::Known> ForeignSessions::would_end(const std::string& sid, Errc reason) const {
+  std::shared_lock lock(mutex_);
+  return judge(sid, reason);
+}
+
+Result<ForeignSessions::Known> ForeignSessions::judge(const std::string& sid, Errc reason) const {
   const auto seen = seen_.find(sid);
   Known known{.user_id = seen == seen_.end() ? std::string{} : seen->second.user_id, .reason = reason, .now = true};
-  const WallTime until = seen == seen_.end() ? now + kUnseenFor : seen->second.until;
   const auto before = ended_.find(sid);
   if (before != ended_.end()) {
     known.reason = before->second.reason;
@@ -32,7 +35,15 @@ Result<ForeignSessions::Known> ForeignSessions::end(const std::string& sid, Errc
     return known;
   }
   if (ended_.size() >= max_) return fail(Errc::overloaded, "too many ended sessions of trusted issuers");
-  ended_.emplace(sid, Ended{reason, until});
+  return known;
+}
+
+Result<ForeignSessions::Known> ForeignSessions::end(const std::string& sid, Errc reason, WallTime at) {
+  std::unique_lock lock(mutex_);
+  Result<Known> known = judge(sid, reason);
+  if (!known.has_value() || !known->now) return known;
+  const auto seen = seen_.find(sid);
+  ended_.emplace(sid, Ended{reason, seen == seen_.end() ? at + kUnseenFor : seen->second.until});
   return known;
 }
 

@@ -1,8 +1,8 @@
-// Sessions of trusted issuers, of which only this process knows: who was seen, and what an operator has ended.
+// Sessions of trusted issuers: who was seen here, and what an operator has ended on any node.
 //
-// Place: inside Sessions, beside the revocation index; the store holds nothing of them. Threads: any; readers share a
-// lock that writers hold for one insertion. A session is ended until its token is over; of one that was never seen
-// here, for kUnseenFor. Lifetime: the process's: after a restart an ended token of an issuer counts again.
+// Place: inside Sessions, beside the revocation index; of what was ended the control log tells, also after a start.
+// Threads: any; readers share a lock that writers hold for one insertion. A session is ended until its token is over;
+// of one that was never seen here, for kUnseenFor.
 // Bounds: 100,000 seen (over it they are not noted), 100,000 ended. Errors: overloaded.
 #pragma once
 
@@ -33,7 +33,9 @@ class ForeignSessions {
     Errc reason = Errc::signed_out;
     bool now = false;  // false: it had been ended before, for that reason
   };
-  Result<Known> end(const std::string& sid, Errc reason, WallTime now);
+  Result<Known> end(const std::string& sid, Errc reason, WallTime at);
+  /// What `end` would give; nothing changes.
+  Result<Known> would_end(const std::string& sid, Errc reason) const;
   /// Forgets what is over.
   void reclaim(WallTime now);
 
@@ -55,6 +57,8 @@ class ForeignSessions {
   };
   template <class T>
   using Table = std::unordered_map<std::string, T, Hash, std::equal_to<>>;
+
+  Result<Known> judge(const std::string& sid, Errc reason) const;
 
   const std::size_t max_;
   mutable std::shared_mutex mutex_;

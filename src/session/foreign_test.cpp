@@ -1,4 +1,5 @@
 // Tokens of trusted issuers in the hands of Sessions.
+#include "broker/memory_nodes.hpp"
 #include "session/sessions_fixture.hpp"
 #include "token/test_issuer.hpp"
 
@@ -62,6 +63,27 @@ class ForeignTest : public SessionsTest {
                                               unix_seconds(clock_.wall()) + 600, more));
   }
 
+  std::unique_ptr<Sessions> trusting(broker::Nodes* nodes) {
+    auto made =
+        Sessions::make(default_options(), kKeys, {*store_, clock_, issuer_, verifier_, nullptr, trusted_.get(), nodes});
+    EXPECT_TRUE(made.has_value());
+    running_.push_back(made->get());
+    return std::move(*made);
+  }
+  std::string long_token() const {
+    return token::signed_by(key_, fmt::format(R"({{"iss":"{}","sub":"u1","jti":"long","exp":{}}})", kIss,
+                                              unix_seconds(clock_.wall()) + 86'400 * 5));
+  }
+  /// Lets time go by until it is so, the store answering in between.
+  bool until(const std::function<bool()>& so) {
+    for (int i = 0; i < 500 && !so(); ++i) {
+      loop_.advance(std::chrono::milliseconds{20});
+      EXPECT_TRUE(loop_.run(store_->ping()).has_value());
+      EXPECT_TRUE(loop_.run(store_->control_log(0, 1)).has_value());
+    }
+    return so();
+  }
+
   const token::Key key_ = token::Key::generate(token::Algorithm::es256);
   token::TestIssuer web_;
   std::unique_ptr<token::TrustedVerifier> trusted_;
@@ -122,6 +144,61 @@ TEST_F(ForeignTest, AnEndedOneStaysEndedUntilItIsOver) {
   EXPECT_EQ(authenticated(*trusting_, token(kIss, "u1", "j2")), std::nullopt) << "another session of the user";
   EXPECT_TRUE(loop_.run(trusting_->end(caller->sid, Errc::signed_out, "")).has_value());
   EXPECT_EQ(told.size(), 1u) << "told once";
+}
+
+TEST_F(ForeignTest, WhatWasEndedStaysSoAfterAStart) {
+  const std::string mine = long_token();
+  const auto caller = trusting_->authenticate(mine);
+  ASSERT_TRUE(caller.has_value());
+  ASSERT_TRUE(loop_.run(trusting_->end(caller->sid, Errc::ended_by_operator, "")).has_value());
+  clock_.advance(std::chrono::hours{20});  // longer than any token of ours lives
+  auto another = trusting(nullptr);
+  ASSERT_TRUE(loop_.run(another->load()).has_value());
+  EXPECT_EQ(authenticated(*another, mine), Errc::ended_by_operator);
+  let_go(std::move(another));
+}
+
+TEST_F(ForeignTest, WhatIsEndedOnOneNodeIsEndedOnAll) {
+  broker::MemoryNet net;
+  broker::MemoryNodes nodes_a(net, {"a", "a", "1"}, clock_), nodes_b(net, {"b", "b", "1"}, clock_);
+  auto a = trusting(&nodes_a), b = trusting(&nodes_b);
+  for (auto* nodes : {&nodes_a, &nodes_b}) nodes->start(loop_, [] { return std::string("{}"); });
+  ASSERT_TRUE(loop_.run(a->load()).has_value());
+  ASSERT_TRUE(loop_.run(b->load()).has_value());
+  std::vector<Ending> told;
+  b->on_ended([&told](const Ending& ending) { told.push_back(ending); });
+  const std::string mine = long_token();
+  ASSERT_TRUE(until([&] { return !authenticated(*b, mine) && !authenticated(*a, mine); })) << "leave to decide";
+
+  bool answered = false;
+  const auto end = [](Sessions& at, bool& done) -> Task<void> {
+    const Result<store::Ended> ended = co_await at.end("x:acme:long", Errc::ended_by_operator, "");
+    done = ended.has_value();
+  };
+  const SteadyTime began = clock_.steady();
+  spawn(end(*a, answered));
+  ASSERT_TRUE(until([&] { return answered; }));
+  EXPECT_LT(clock_.steady() - began, std::chrono::milliseconds{900}) << "the other node has answered";
+  EXPECT_EQ(authenticated(*b, mine), Errc::ended_by_operator);
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(told[0].sid, "x:acme:long");
+  EXPECT_EQ(told[0].user_id, "acme:u1");
+
+  // Without the broker only a new reading of the log can say.
+  net.cut("b");
+  const std::string other = token();
+  ASSERT_TRUE(until([&] { return authenticated(*b, other) == Errc::temporarily_unavailable; }));
+  bool good = false;
+  const auto ask = [](Sessions& at, std::string text, bool& done) -> Task<void> {
+    const Result<Caller> caller = co_await at.authenticate_at_store(std::move(text));
+    done = caller.has_value();
+  };
+  spawn(ask(*b, other, good));
+  EXPECT_TRUE(until([&] { return good; }));
+  let_go(std::move(a));
+  let_go(std::move(b));
+  for (auto* nodes : {&nodes_a, &nodes_b}) spawn(nodes->stop());
+  loop_.run_until_idle();
 }
 
 TEST_F(ForeignTest, TheStoreIsNeverAskedAboutThem) {

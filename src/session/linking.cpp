@@ -66,7 +66,7 @@ Task<Result<store::Unlinked>> Sessions::unlink(Caller caller, std::string identi
   if (!confirmed.has_value()) co_return confirmed.error();
   Result<store::Unlinked> unlinked =
       co_await store_.unlink(std::move(user_id), std::move(identity_id), clock_.wall(), std::move(ip));
-  if (unlinked.has_value()) told(unlinked->ended);
+  if (unlinked.has_value()) co_await told(unlinked->ended);
   co_return unlinked;
 }
 

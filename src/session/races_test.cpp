@@ -100,7 +100,7 @@ TEST_F(RacesTest, ABlockLeavesNothingStanding) {
   race_against(all, [&] {
     auto blocked = loop_.run(store_->block_user(user, true, clock_.wall(), "", "tests"));
     ASSERT_TRUE(blocked.has_value());
-    sessions_->told(blocked->ended);
+    spawn(sessions_->told(blocked->ended));
   });
   EXPECT_EQ(row("SELECT count(*) FROM sessions WHERE ended_at IS NULL"), "0");
   for (Racer& racer : all) {

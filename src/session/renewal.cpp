@@ -99,7 +99,7 @@ Task<Result<Tokens>> Sessions::try_renew(std::string refresh_token, ClientInfo c
   if (decision.kind == Kind::refuse) co_return fail(decision.reason, "session of the refresh token");
   store::SessionView& view = renewed->view;
   if (decision.kind == Kind::end) {
-    spread(view.session, clock_.steady());
+    co_await told({view.session});
     co_return fail(decision.reason, fmt::format("generation {} of {}", shown->generation, view.session.gen));
   }
   co_return mint({.user = std::move(view.user),
@@ -121,13 +121,20 @@ void Sessions::spread(const store::SessionRow& ended, SteadyTime committed) {
   stats_.revoked(clock_.steady() - committed);
 }
 
-void Sessions::told(const std::vector<store::SessionRow>& ended) {
+// Also where nothing ended now: somebody else may have ended it just before, and is still waiting for the others.
+Task<void> Sessions::told(std::vector<store::SessionRow> ended) {
   const SteadyTime committed = clock_.steady();
   for (const store::SessionRow& row : ended) spread(row, committed);
+  co_await settling_.settled(committed);
 }
 
 RevocationIndex::Added Sessions::learn(const Ending& ending, WallTime ended_at) {
-  return index_.add(ending.sid, ending.reason, ended_at, clock_.wall());
+  const WallTime now = clock_.wall();
+  const auto added = index_.add(ending.sid, ending.reason, ended_at, now);
+  if (added == RevocationIndex::Added::added && now - ended_at < RecentEndings::kKept) {
+    recent_.add({ending.sid, ending.user_id, ending.reason, ended_at}, clock_.steady());
+  }
+  return added;
 }
 
 void Sessions::tell(const Ending& ending) {
@@ -137,10 +144,10 @@ void Sessions::tell(const Ending& ending) {
 }
 
 Task<Result<store::Ended>> Sessions::end(std::string sid, Errc reason, std::string ip) {
-  if (sid.starts_with(token::kForeignSidPrefix)) co_return end_foreign(sid, reason);
+  if (sid.starts_with(token::kForeignSidPrefix)) co_return co_await end_foreign(std::move(sid), reason);
   if (!SidKeys::well_formed(sid)) co_return fail(Errc::session_unknown, "form");
   Result<store::Ended> ended = co_await store_.end_session(std::move(sid), reason, clock_.wall(), std::move(ip));
-  if (ended.has_value()) spread(ended->session, clock_.steady());
+  if (ended.has_value()) co_await told({ended->session});
   co_return ended;
 }
 
@@ -157,8 +164,9 @@ Task<Result<std::size_t>> Sessions::end_many(std::string user_id, std::string ke
   auto ended = co_await store_.end_sessions(std::move(user_id), std::move(keep_sid), Errc::signed_out, clock_.wall(),
                                             std::move(ip));
   if (!ended.has_value()) co_return ended.error();
-  told(*ended);
-  co_return ended->size();
+  const std::size_t count = ended->size();
+  co_await told(std::move(*ended));
+  co_return count;
 }
 
 Task<Result<void>> Sessions::end_own(std::string user_id, std::string sid, std::string ip) {

@@ -65,12 +65,26 @@ Sessions::Sessions(SessionOptions options, std::unique_ptr<const Keyed> keyed, P
       issuer_(parts.issuer),
       verifier_(parts.verifier),
       outbound_(parts.outbound),
+      nodes_(parts.nodes),
       trusted_(parts.trusted),
       index_({.token_life = options_.variants.longest(options_.access_ttl), .entries_max = options_.revocations_max}),
-      control_(parts.store, parts.clock),
+      control_(parts.store, parts.clock,
+               {.full_every = parts.nodes == nullptr ? Duration{} : options_.control_full_every}),
       in_touch_ns_(parts.clock.steady().time_since_epoch().count()),
+      touch_(parts.nodes),
+      feed_([this] { return read_control(); }),
+      settling_({.nodes = parts.nodes,
+                 .clock = parts.clock,
+                 .touch = touch_,
+                 .stats = stats_,
+                 .leave_over = options_.leave_over}),
+      look_(options_.control_every, [this] { return look(); }),
       upkeep_(options_.upkeep_every, [this] { return upkeep(); }),
-      prune_(options_.prune_every, [this] { return prune(); }) {}
+      prune_(options_.prune_every, [this] { return prune(); }) {
+  if (nodes_ == nullptr) return;
+  nodes_->on(std::string(kControlQuestion), [this](std::string, std::string) { return answer_control(); });
+  nodes_->on_lost([this] { touch_.lost(); });
+}
 
 Result<Caller> Sessions::verify(std::string_view access_token) const {
   Result<token::Claims> claims = verifier_.verify(access_token, clock_.wall());
@@ -84,12 +98,11 @@ Result<Caller> Sessions::verify(std::string_view access_token) const {
 Standing Sessions::standing(const Caller& caller) const {
   if (caller.foreign) {
     const auto reason = foreign_.ended(caller.sid, clock_.wall());
-    return reason ? Standing{Standing::Kind::ended, *reason} : Standing{};
+    if (reason) return {Standing::Kind::ended, *reason};
+    return {nodes_ == nullptr || may_decide() ? Standing::Kind::standing : Standing::Kind::ask_store};
   }
   const Standing known = index_.standing(caller.sid, caller.claims.iat, caller.claims.exp);
-  if (known.kind == Standing::Kind::standing && out_of_touch() > options_.stale_after) {
-    return {Standing::Kind::ask_store};
-  }
+  if (known.kind == Standing::Kind::standing && !may_decide()) return {Standing::Kind::ask_store};
   return known;
 }
 
@@ -115,13 +128,46 @@ Task<Result<Caller>> Sessions::authenticate_at_store(std::string access_token) {
   if (caller.has_value()) {
     const Standing known = standing(*caller);
     if (known.kind == Standing::Kind::standing) co_return caller;
-    Result<store::SessionView> asked = fail(known.reason);
-    if (known.kind == Standing::Kind::ask_store) asked = co_await ask_store(caller->sid, caller->user_id);
-    if (asked.has_value()) co_return caller;
-    caller = asked.error();
+    if (known.kind == Standing::Kind::ended) {
+      caller = fail(known.reason);
+    } else {
+      caller = co_await ask_about(std::move(*caller));
+      // An answer that was so long on its way is about a time after which the session may have ended for everyone.
+      if (caller.has_value() && !judged_lately(*caller)) caller = co_await ask_about(std::move(*caller));
+      if (caller.has_value() && !judged_lately(*caller)) caller = fail(Errc::temporarily_unavailable, "answered late");
+    }
+    if (caller.has_value()) co_return caller;
   }
   stats_.refused(caller.error().code);
   co_return caller;
+}
+
+// Where the index lacks nothing but news, one new read of the log serves everyone who asks meanwhile, so that many
+// calls at once do not become as many queries. A foreign session has no row: only the log can say.
+Task<Result<Caller>> Sessions::ask_about(Caller caller) {
+  caller.judged = clock_.steady();
+  const auto known = [this, &caller] {
+    if (!caller.foreign) return index_.standing(caller.sid, caller.claims.iat, caller.claims.exp);
+    const auto reason = foreign_.ended(caller.sid, clock_.wall());
+    return reason ? Standing{Standing::Kind::ended, *reason} : Standing{};
+  };
+  const bool by_log = nodes_ != nullptr && known().kind == Standing::Kind::standing;
+  if (by_log && (caller.foreign || !log_failing_.load(std::memory_order_acquire))) {
+    Stats::add(stats_.asked_log);
+    Result<void> read = co_await feed_.fresh();
+    if (!read.has_value() && caller.foreign) co_return unavailable(read.error());
+    const Standing now = known();
+    if (now.kind == Standing::Kind::ended) co_return fail(now.reason);
+    if (read.has_value() && now.kind == Standing::Kind::standing) co_return caller;
+  }
+  if (caller.foreign) co_return caller;
+  Result<store::SessionView> asked = co_await ask_store(caller.sid, caller.user_id);
+  if (!asked.has_value()) co_return asked.error();
+  co_return caller;
+}
+
+bool Sessions::judged_lately(const Caller& caller) const {
+  return nodes_ == nullptr || clock_.steady() < caller.judged + options_.leave;
 }
 
 /// Whether the row says that the session stands, and is that user's.
@@ -154,8 +200,15 @@ void Sessions::seen(const Caller& caller) {
   if (caller.foreign) return;
   const WallTime now = clock_.wall();
   if (!last_seen_.note(caller.sid, now)) Stats::add(stats_.seen_dropped);
-  if (!shows_kept(caller.claims.iat, now, options_.rotation.grace)) return;
+  // Who minted may have a clock that is behind this one's: a token must not look older than it is.
+  const Duration apart = nodes_ == nullptr ? Duration{} : Duration{kClockSkewMax};
+  if (!shows_kept(caller.claims.iat, now, options_.rotation.grace + apart)) return;
   if (!kept_.note(caller.sid, caller.claims.gen)) Stats::add(stats_.seen_dropped);
+}
+
+bool Sessions::may_decide() const {
+  if (nodes_ == nullptr) return out_of_touch() <= options_.stale_after;
+  return clock_.steady() < SteadyTime{Duration{decides_until_ns_.load(std::memory_order_acquire)}};
 }
 
 Duration Sessions::out_of_touch() const {

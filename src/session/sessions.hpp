@@ -5,7 +5,8 @@
 // Threads: `challenge`, `authenticate`, `standing`, `seen` are synchronous, take no lock that waits on the store, any
 // thread; tasks are awaited on any loop; `load`, `drain` on one loop, which also does the upkeep; `take_keys` and
 // `take_trusted` beside all of them, one at a time.
-// Lifetime: `on_ended` before `load`; `drain` is awaited before destruction. Issuer, verifier, store, clock outlive it.
+// Lifetime: `on_ended` before `load`; `drain` is awaited before destruction. Issuer, verifier, store, clock, nodes
+// outlive it; it is made before the nodes are started.
 // Errors: codes of the registry; `temporarily_unavailable` where only the store could say and it does not answer.
 #pragma once
 
@@ -18,18 +19,22 @@
 
 #include "core/versioned.hpp"
 #include "metrics/labels.hpp"
+#include "session/broker_touch.hpp"
 #include "session/claims_profile.hpp"
+#include "session/control_feed.hpp"
 #include "session/control_reader.hpp"
 #include "session/foreign_sessions.hpp"
 #include "session/kept_notes.hpp"
 #include "session/last_seen.hpp"
 #include "session/periodic.hpp"
 #include "session/proofs.hpp"
+#include "session/recent_endings.hpp"
 #include "session/refresh_token.hpp"
 #include "session/refusal_notes.hpp"
 #include "session/registration_hook.hpp"
 #include "session/revocation_index.hpp"
 #include "session/rotation.hpp"
+#include "session/settling.hpp"
 #include "session/sid.hpp"
 #include "session/stats.hpp"
 #include "session/tickets.hpp"
@@ -48,6 +53,7 @@ struct Caller {
   token::Claims claims;
   bool foreign = false;
   std::string issuer{};  // the name of the trusted issuer
+  SteadyTime judged{};   // when the store was asked about it, where the index could not say
 };
 
 /// Where a call came from, as the listener or a trusted proxy says.
@@ -98,6 +104,13 @@ struct SessionOptions {
   std::chrono::hours ended_retention{std::chrono::days{7}};  // ended and expired sessions, beyond the life of a token
   /// Out of touch with the control log for longer, the index decides nothing and the store is asked.
   Duration stale_after = std::chrono::seconds{15};
+  /// With other nodes. The index decides for `leave` from the beginning of a good read of the control log; an ending is
+  /// answered when `leave_over` is gone since its commit, whatever the others say. Between the two lies what clocks of
+  /// different machines may run apart in that time.
+  Duration leave = std::chrono::milliseconds{990};
+  Duration leave_over = std::chrono::seconds{1};
+  Duration control_every = std::chrono::milliseconds{300};
+  Duration control_full_every = std::chrono::seconds{5};
 };
 
 class Sessions {
@@ -109,6 +122,7 @@ class Sessions {
     const token::Verifier& verifier;
     outbound::Outbound* outbound = nullptr;     // where a hook or a chain's node is configured
     token::TrustedVerifier* trusted = nullptr;  // where other issuers are
+    broker::Nodes* nodes = nullptr;             // the others; null: this process is alone with its store
   };
   /// Errors: secret_missing, secret_weak, config_invalid.
   static Result<std::unique_ptr<Sessions>> make(SessionOptions options, const SessionKeyList& keys, Parts parts);
@@ -165,6 +179,10 @@ class Sessions {
   Result<Caller> authenticate(std::string_view access_token) const;
   /// The same, and asks the store where the index cannot say, or a trusted issuer for its keys.
   Task<Result<Caller>> authenticate_at_store(std::string access_token);
+  /// Asks about a verified caller anew; `judged` of what it gives is when. Errors: those of `authenticate_at_store`.
+  Task<Result<Caller>> ask_about(Caller caller);
+  /// Whether what was said of the caller last still stands where the index cannot say: for `leave`.
+  bool judged_lately(const Caller& caller) const;
   /// A token that lets its user subscribe to one channel; `ends`: seconds since 1970.
   Result<std::string> mint_subscription(const token::SubscriptionToken& said, std::int64_t ends) const {
     return issuer_.mint_subscription(said, verifier_.policy(), ends);
@@ -176,14 +194,16 @@ class Sessions {
 
   /// Of a foreign caller, what the token says; the store knows nothing of it.
   Task<Result<store::SessionView>> session(Caller caller);
-  /// Store, then index, then on_ended; a foreign session is ended on this node until its token is over. Of a session
-  /// that has ended already, reason and time are those of then.
+  /// Store, then index, then on_ended, then the other nodes: when this ends none of them takes new work for the
+  /// session. A foreign one is ended until its token is over. Of a session that has ended already, reason and time are
+  /// those of then.
   Task<Result<store::Ended>> end(std::string sid, Errc reason, std::string ip);
   /// Ends all sessions of the user but `keep_sid`; gives how many. Each is told as by `end`.
   Task<Result<std::size_t>> end_others(std::string user_id, std::string keep_sid, std::string ip);
   Task<Result<std::size_t>> end_all(std::string user_id, std::string ip);
-  /// Spreads endings that an operation of the store has committed: index, on_ended, metrics. Any thread.
-  void told(const std::vector<store::SessionRow>& ended);
+  /// Spreads endings that an operation of the store has committed: index, on_ended and metrics at once, then the other
+  /// nodes as `end` does.
+  Task<void> told(std::vector<store::SessionRow> ended);
   /// Ends a session of the caller's own user. Error: not_found.
   Task<Result<void>> end_own(std::string user_id, std::string sid, std::string ip);
   /// The user's standing sessions, the newest first.
@@ -208,6 +228,8 @@ class Sessions {
   const RevocationIndex& revocations() const { return index_; }
   /// How long the control log has not been read with success; since construction before the first time.
   Duration out_of_touch() const;
+  /// The same where there are other nodes, whose endings are not heard of meanwhile; zero where this process is alone.
+  Duration blind() const { return nodes_ == nullptr ? Duration{} : out_of_touch(); }
 
  private:
   /// Everything that is made with the session keys.
@@ -230,7 +252,7 @@ class Sessions {
   Result<Caller> verify_any(std::string_view access_token) const;
   Result<Caller> verify_foreign(std::string_view access_token, const Error& ours) const;
   Result<Caller> admit_foreign(Result<token::ForeignClaims> claims) const;
-  Result<store::Ended> end_foreign(const std::string& sid, Errc reason);
+  Task<Result<store::Ended>> end_foreign(std::string sid, Errc reason);
   /// What is minted: for whom, for which session, and the secret of its refresh token.
   struct Minting {
     store::UserRow user;
@@ -266,7 +288,17 @@ class Sessions {
   bool remembered(WallTime made_at) const;
   Result<Proven> remembered(Result<Proven> proven) const;
 
-  Task<Result<void>> read_control(bool telling);
+  bool may_decide() const;
+  Task<Result<void>> read_control();
+  Task<Result<void>> read_on(SteadyTime began, bool may);
+  Task<Result<void>> begin_log(bool telling);
+  Task<Result<void>> begin_again();
+  Task<Result<void>> recall_foreign();
+  Task<Result<std::string>> answer_control();
+  Task<void> look();
+  Task<void> reassert();
+  Task<Result<bool>> assert_one(RecentEndings::One ending);
+  void take(const store::ControlRow& row, bool telling);
   Task<void> upkeep();
   Task<void> write_notes();
   Task<void> prune();
@@ -278,6 +310,7 @@ class Sessions {
   const token::Issuer& issuer_;
   const token::Verifier& verifier_;
   outbound::Outbound* const outbound_;
+  broker::Nodes* const nodes_;
   std::atomic<token::TrustedVerifier*> trusted_;
 
   RevocationIndex index_;
@@ -287,9 +320,19 @@ class Sessions {
   RefusalNotes refusals_;
   mutable ForeignSessions foreign_;
   std::vector<std::function<void(const Ending&)>> on_ended_;
-  std::atomic<std::int64_t> restored_ms_{0};  // when the data was put in place by a restore; 0: never
-  std::atomic<std::int64_t> in_touch_ns_;     // steady time of the last good read of the control log
+  std::atomic<std::int64_t> restored_ms_{0};       // when the data was put in place by a restore; 0: never
+  std::atomic<std::int64_t> in_touch_ns_;          // steady time of the last good read of the control log
+  std::atomic<std::int64_t> decides_until_ns_{0};  // steady time; with other nodes
+  std::atomic<bool> log_failing_{false};
   mutable Stats stats_;
+  BrokerTouch touch_;
+  mutable ControlFeed feed_;
+  Settling settling_;
+  RecentEndings recent_;
+  bool loaded_ = false;
+  std::string history_;                       // of the store, when its log was last begun
+  std::deque<RecentEndings::One> reasserts_;  // to be written again: the store may have lost them
+  Periodic look_;
   Periodic upkeep_;
   Periodic prune_;
 };

@@ -6,8 +6,6 @@
 namespace gatecast::session {
 namespace {
 
-constexpr std::string_view kSessionEnded = "session_ended";
-
 void report(std::string_view event, const Error& error) {
   log::warn(event, {{"code", info(error.code).name}, {"detail", error.detail}});
 }
@@ -15,19 +13,16 @@ void report(std::string_view event, const Error& error) {
 }  // namespace
 
 Task<Result<void>> Sessions::load() {
-  // The place in the log first, then the endings: what is committed in between is read again, never skipped.
-  Result<void> placed = co_await control_.start();
-  if (!placed.has_value()) co_return placed;
-  Result<std::optional<WallTime>> restored = co_await store_.restored_at();
-  if (!restored.has_value()) co_return restored.error();
-  restored_ms_.store(restored->has_value() ? unix_ms(**restored) : 0, std::memory_order_release);
   const WallTime since = clock_.wall() - options_.variants.longest(options_.access_ttl) - kClockSkewMax;
-  Result<std::vector<store::ControlRow>> ended = co_await store_.ended_since(since);
-  if (!ended.has_value()) co_return ended.error();
-  for (const store::ControlRow& row : *ended) learn({row.subject, row.user_id, row.reason}, row.at);
-  Result<void> read = co_await read_control(false);
-  if (!read.has_value()) co_return read;
+  Result<void> begun = co_await begin_log(false);
+  if (begun.has_value() && trusted() != nullptr) begun = co_await recall_foreign();
+  if (begun.has_value()) begun = co_await read_control();
+  if (!begun.has_value()) co_return begun;
   index_.complete_since(since);
+  loaded_ = true;
+  feed_.start(*Loop::current());
+  settling_.start(*Loop::current());
+  if (nodes_ != nullptr) look_.start(*Loop::current());
   upkeep_.start(*Loop::current());
   prune_.start(*Loop::current());
   co_return Result<void>{};
@@ -43,26 +38,8 @@ Result<Proven> Sessions::remembered(Result<Proven> proven) const {
   return fail(telegram ? Errc::initdata_expired : Errc::nonce_expired, "made before the data was restored");
 }
 
-Task<Result<void>> Sessions::read_control(bool telling) {
-  const SteadyTime began = clock_.steady();
-  Result<void> read = co_await control_.read([this, telling](const store::ControlRow& row) {
-    if (row.kind != kSessionEnded) return;
-    const Ending ending{row.subject, row.user_id, row.reason};
-    Stats::add(stats_.control_rows);
-    // An ending made here is known already. One so old that its tokens are dead still closes what is open.
-    if (learn(ending, row.at) != RevocationIndex::Added::known && telling) tell(ending);
-  });
-  if (read.has_value()) {
-    in_touch_ns_.store(began.time_since_epoch().count(), std::memory_order_release);
-  } else {
-    Stats::add(stats_.control_failures);
-  }
-  co_return read;
-}
-
 Task<void> Sessions::upkeep() {
-  Result<void> read = co_await read_control(true);
-  if (!read.has_value()) report("control_log_failed", read.error());
+  if (nodes_ == nullptr) co_await look();
   index_.reclaim(clock_.wall());
   foreign_.reclaim(clock_.wall());
   co_await write_notes();
@@ -99,7 +76,15 @@ Task<void> Sessions::write_notes() {
 }
 
 Task<void> Sessions::prune() {
-  const WallTime now = clock_.wall();
+  WallTime now = clock_.wall();
+  if (nodes_ != nullptr) {
+    // One of them is enough.
+    const auto life = std::chrono::duration_cast<std::chrono::milliseconds>(options_.prune_every) * 3 / 4;
+    Result<bool> mine = co_await store_.lease("prune", nodes_->all().front().id, life);
+    if (!mine.has_value() || !*mine) co_return;
+    // What was used up stays known until it is over by every node's clock.
+    now -= kClockSkewMax;
+  }
   // The control log must reach back as far as any access token does.
   const auto kept = options_.variants.longest(options_.access_ttl) + options_.ended_retention;
   Result<std::uint64_t> pruned = co_await store_.prune(now, now - options_.audit_retention, now - kept);
@@ -107,8 +92,11 @@ Task<void> Sessions::prune() {
 }
 
 Task<void> Sessions::drain() {
+  co_await look_.stop();
   co_await upkeep_.stop();
   co_await prune_.stop();
+  co_await settling_.stop();
+  co_await feed_.stop();
   co_await write_notes();
 }
 

@@ -159,7 +159,7 @@ Task<Result<Tokens>> Sessions::make_session(store::SignIn request, std::string s
   Result<store::SignedIn> made = co_await store_sign_in(std::move(request));
   if (!made.has_value()) co_return named(replayed, made.error());
   GATECAST_FAILPOINT("session.signed_in");
-  told(made->ended);
+  if (!made->ended.empty()) co_await told(std::move(made->ended));
   co_return mint({.user = std::move(made->user),
                   .session = std::move(made->session),
                   .kind = std::move(kind),

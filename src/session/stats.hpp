@@ -27,7 +27,13 @@ class Stats {
   Counter control_rows{0};                     // rows of the control log that were new here
   Counter control_failures{0};                 // reads of the control log that failed
   Counter asked_store{0};                      // tokens the index could not judge
+  Counter asked_log{0};                        // the same, for which a new read of the control log sufficed
   Counter seen_dropped{0};                     // last_seen notes over the bound
+  Counter hints_answered{0};                   // by other nodes, that they have read the control log
+  Counter hints_unanswered{0};                 // in time
+  Counter settled{0};                          // endings of which all nodes said that they know
+  Counter settled_late{0};                     // those of which only time says so
+  Counter reasserted{0};                       // endings that the store had lost and has again
 
   /// Commit returned → every on_ended returned; endings made here.
   std::array<Counter, kRevocationBoundsUs.size() + 1> revocation_buckets{};

@@ -9,6 +9,7 @@
 #include "metrics/registry.hpp"
 #include "session/audit_events.hpp"
 #include "session/hook_signature.hpp"
+#include "session/lease.hpp"
 #include "token/json_object.hpp"
 
 namespace gatecast::session {
@@ -37,7 +38,11 @@ Duration webhook_backoff(std::uint32_t failures, double chance) {
 class Webhooks::Sender {
  public:
   Sender(Webhook hook, std::vector<std::string> kinds, Webhooks& all)
-      : hook_(std::move(hook)), kinds_(std::move(kinds)), place_(fmt::format("webhook:{}", hook_.name)), all_(all) {}
+      : hook_(std::move(hook)),
+        kinds_(std::move(kinds)),
+        place_(fmt::format("webhook:{}", hook_.name)),
+        all_(all),
+        lease_(all.parts_.store, all.parts_.clock, place_, all.parts_.node) {}
 
   /// The durable place is the seq to be read next, so that 0 is one that was never noted.
   Task<Result<void>> find_place() {
@@ -55,6 +60,11 @@ class Webhooks::Sender {
 
   Task<void> run() {
     while (!stopping()) {
+      const bool mine = co_await take_turn();
+      if (!mine) {
+        co_await all_.stopped_.wait(0, Lease::kRenewEvery);
+        continue;
+      }
       const std::uint64_t heard = all_.parts_.events.rings();
       if (!pending_.body.empty()) {
         co_await attempt();
@@ -71,6 +81,7 @@ class Webhooks::Sender {
       co_await all_.stopped_.wait(0, kGather);
       if (!stopping()) co_await all_.parts_.events.wait(heard, kLook);
     }
+    co_await lease_.give_back();
     ended_ = true;
     if (ending_.has_value()) (*std::exchange(ending_, std::nullopt))(true);
   }
@@ -96,6 +107,20 @@ class Webhooks::Sender {
 
   store::Store& store() { return all_.parts_.store; }
   bool stopping() const { return all_.stopped_.closed(); }
+
+  /// Whether it is this node that sends. Who begins anew goes on where the last one noted that it was.
+  Task<bool> take_turn() {
+    const bool had = had_;
+    had_ = co_await lease_.keep();
+    if (had_ == had && lease_.term() == term_) co_return had_;
+    term_ = lease_.term();
+    pending_ = {};
+    caught_up_ = true;
+    if (!had_) co_return false;
+    Result<void> placed = co_await find_place();
+    had_ = placed.has_value();
+    co_return had_;
+  }
 
   Task<Result<std::uint64_t>> newest_seq() {
     auto rows = co_await store().audit_log({.before = std::numeric_limits<std::int64_t>::max(), .limit = 1});
@@ -159,7 +184,9 @@ class Webhooks::Sender {
       co_return co_await failed(reply.has_value() ? fmt::format("status {}", reply->status)
                                                   : fmt::format("{}", info(reply.error().code).name));
     if (std::exchange(failures_, 0) > 0) log::info("webhook", {{"name", hook_.name}, {"reason", "recovered"}});
-    // Where this cannot be noted, the batch is sent again after a start: at least once.
+    // Where this cannot be noted, the batch is sent again after a start: at least once. Who has lost the lease notes
+    // nothing: the position is another node's now.
+    if (!lease_.held()) co_return;
     Result<void> written = co_await note(pending_.last);
     if (!written.has_value() && !store_failing_) {
       log::warn("webhook", {{"name", hook_.name}, {"reason", info(written.error().code).name}});
@@ -170,13 +197,22 @@ class Webhooks::Sender {
 
   Task<void> failed(std::string why) {
     if (failures_++ == 0) log::warn("webhook", {{"name", hook_.name}, {"reason", why}, {"events", pending_.events}});
-    co_await all_.stopped_.wait(0, webhook_backoff(failures_, crypto::random_share()));
+    Duration left = webhook_backoff(failures_, crypto::random_share());
+    while (left > Duration{} && !stopping()) {
+      const Duration part = std::min<Duration>(left, Lease::kRenewEvery);
+      co_await all_.stopped_.wait(0, part);
+      left -= part;
+      static_cast<void>(co_await lease_.keep());
+    }
   }
 
   const Webhook hook_;
   const std::vector<std::string> kinds_;  // of the audit log
   const std::string place_;
   Webhooks& all_;
+  Lease lease_;
+  bool had_ = false;         // the lease, when it was looked at last
+  std::uint64_t term_ = 0;   // and which of its terms
   std::uint64_t after_ = 0;  // read up to here
   std::uint64_t noted_ = 0;  // the same, durable
   Batch pending_;
@@ -188,7 +224,7 @@ class Webhooks::Sender {
   std::optional<Resume<bool>> ending_;
 };
 
-Webhooks::Webhooks(std::vector<Webhook> hooks, Parts parts) : parts_(parts) {
+Webhooks::Webhooks(std::vector<Webhook> hooks, Parts parts) : parts_(std::move(parts)) {
   for (Webhook& hook : hooks) {
     // The configuration's check has refused names of no event.
     auto kinds = audit_kinds(hook.kinds).value_or(std::vector<std::string>{});

@@ -3,7 +3,8 @@
 // Place: over the store and outbound; Server makes one. A webhook reads the log from its durable position and posts
 // {"webhook", "events":[…]}; after a 2xx the position moves. So: at least once, in order, and one that was down hears
 // of everything while the audit log keeps it. One that is new begins at now. A failure is tried again after 1 s, then
-// twice as long each time up to 5 min, with chance, without end.
+// twice as long each time up to 5 min, with chance, without end. Of several nodes one sends, which holds the webhook's
+// lease; another begins at its position when that is given back or has run out.
 // Threads: one loop (that of `start`). Lifetime: `stop` is awaited before destruction; store, outbound, clock and bell
 // outlive it. Bounds: one request a webhook at a time, 100 events or 256 KB each.
 #pragma once
@@ -41,6 +42,7 @@ class Webhooks {
     outbound::Outbound& outbound;
     const Clock& clock;
     Bell& events;
+    std::string node{};  // this one among several; empty: alone
   };
   Webhooks(std::vector<Webhook> hooks, Parts parts);
   ~Webhooks();

@@ -155,6 +155,61 @@ TEST_F(WebhooksTest, ManyEventsGoInBatches) {
   for (int i = 0; i < 250; ++i) EXPECT_EQ(count(fmt::format("u{}", i)), 1u) << i;
 }
 
+TEST_F(WebhooksTest, OfTwoNodesOneSendsAndTheOtherGoesOn) {
+  start();
+  stop();  // the webhook has a place in the log
+  Bell other_bell;
+  const std::vector<Webhook> same{{.name = "app", .url = "https://a", .secret = Secret{"s"}}};
+  Webhooks a(same, {*store_, receiver_, clock_, *bell_, "a"}), b(same, {*store_, receiver_, clock_, other_bell, "b"});
+  ASSERT_TRUE(loop_.run(a.start()).has_value());
+  ASSERT_TRUE(loop_.run(b.start()).has_value());
+  happened("first");
+  ASSERT_TRUE(within(seconds{3}, [&] { return count("first") == 1; }));
+  happened("second");
+  ASSERT_TRUE(within(seconds{3}, [&] { return count("second") == 1; }));
+  EXPECT_FALSE(within(seconds{8}, [&] { return receiver_.tries.size() > 2; })) << "sent by both";
+  loop_.run(stopped(a));
+  happened("third");
+  ASSERT_TRUE(within(seconds{8}, [&] { return count("third") == 1; })) << "given back";
+  loop_.run(stopped(b));
+  EXPECT_EQ(count("first") + count("second"), 2u);
+  bell_ = std::make_unique<Bell>();
+}
+
+TEST_F(WebhooksTest, ANodeThatIsGoneIsSucceededWhenItsLeaseIsOver) {
+  start();
+  stop();
+  ASSERT_TRUE(*loop_.run(store_->lease("webhook:app", "gone", seconds{15})));
+  Webhooks b({{.name = "app", .url = "https://a", .secret = Secret{"s"}}}, {*store_, receiver_, clock_, *bell_, "b"});
+  ASSERT_TRUE(loop_.run(b.start()).has_value());
+  happened("a");
+  EXPECT_FALSE(within(seconds{14}, [&] { return count("a") > 0; })) << "while it is held";
+  EXPECT_TRUE(within(seconds{7}, [&] { return count("a") == 1; }));
+  loop_.run(stopped(b));
+  bell_ = std::make_unique<Bell>();
+}
+
+// It waits a long time before the next attempt, and meanwhile another had the lease and went on.
+TEST_F(WebhooksTest, WhoWasWithoutTheLeaseForAWhileGoesOnWhereTheOtherOneCame) {
+  start();
+  stop();
+  Webhooks a({{.name = "app", .url = "https://a", .secret = Secret{"s"}}}, {*store_, receiver_, clock_, *bell_, "a"});
+  ASSERT_TRUE(loop_.run(a.start()).has_value());
+  receiver_.answers = std::vector<unsigned>(7, 503);
+  happened("first");
+  ASSERT_TRUE(within(seconds{70}, [&] { return receiver_.tries.size() == 7; }));
+  // At least half a minute until the eighth.
+  clock_.advance(seconds{16});
+  ASSERT_TRUE(*loop_.run(store_->lease("webhook:app", "b", seconds{2})));
+  const auto newest = loop_.run(store_->audit_log({.before = std::numeric_limits<std::int64_t>::max(), .limit = 1}));
+  ASSERT_TRUE(loop_.run(store_->set_position("webhook:app", newest->front().seq + 1)).has_value());
+  happened("second");
+  ASSERT_TRUE(within(seconds{70}, [&] { return count("second") == 1; }));
+  EXPECT_EQ(count("first"), 7u) << "the other one has sent it";
+  loop_.run(stopped(a));
+  bell_ = std::make_unique<Bell>();
+}
+
 TEST(WebhookBackoff, DoublesToFiveMinutes) {
   const auto seconds_of = [](std::uint32_t failures) {
     return std::chrono::duration_cast<std::chrono::seconds>(webhook_backoff(failures, 0)).count();

@@ -5,6 +5,7 @@
 #include "store/contract_cases.hpp"
 #include "store/contract_grants_cases.hpp"
 #include "store/contract_identities_cases.hpp"
+#include "store/contract_nodes_cases.hpp"
 #include "store/contract_notifications_cases.hpp"
 #include "store/contract_renewal_cases.hpp"
 #include "store/contract_users_cases.hpp"
@@ -22,4 +23,5 @@ inline std::string name_of_kind(const ::testing::TestParamInfo<StoreKind>& kind)
   INSTANTIATE_TEST_SUITE_P(prefix, StoreGrantsContract, ::testing::Values(kind), name_of_kind);        \
   INSTANTIATE_TEST_SUITE_P(prefix, StoreNotificationsContract, ::testing::Values(kind), name_of_kind); \
   INSTANTIATE_TEST_SUITE_P(prefix, StoreIdentitiesContract, ::testing::Values(kind), name_of_kind);    \
+  INSTANTIATE_TEST_SUITE_P(prefix, StoreNodesContract, ::testing::Values(kind), name_of_kind);         \
   INSTANTIATE_TEST_SUITE_P(prefix, StoreAuditContract, ::testing::Values(kind), name_of_kind)

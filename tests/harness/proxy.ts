@@ -17,7 +17,7 @@ export class Proxy {
   mood: Mood = 'passing'
   /** Connections that clients made. */
   accepted = 0
-  readonly #to: number
+  #to: number
   readonly #listener: Listener
   readonly #pairs = new Set<Pair>()
 
@@ -36,8 +36,14 @@ export class Proxy {
     return proxy
   }
 
+  get port(): number {
+    return (this.#listener.address() as AddressInfo).port
+  }
+  get origin(): string {
+    return `http://127.0.0.1:${this.port}`
+  }
   get websocket(): string {
-    return `ws://127.0.0.1:${(this.#listener.address() as AddressInfo).port}/connection/websocket`
+    return `ws://127.0.0.1:${this.port}/connection/websocket`
   }
 
   /** Ends every open connection at both ends, with a reset. */
@@ -47,6 +53,11 @@ export class Proxy {
       server.resetAndDestroy()
     }
     this.#pairs.clear()
+  }
+
+  /** New connections go to another server. */
+  redirect(to: number): void {
+    this.#to = to
   }
 
   /** The open connections are silent from here on, as after a cable was pulled; new ones work. */

@@ -30,8 +30,7 @@ remember('token key', keySecret)
 remember('secret of the issuer', issuerSecret)
 
 /** Users are those of the issuer `app`, whose tokens the tests make; the server has a key of its own besides. */
-export function startRealtime(scope: Scope, more: Table = {}, options: StartOptions = {}): Promise<Server> {
-  const config = (_: string): Table =>
+export const realtimeConfig = (more: Table = {}): Table =>
     merged(
       {
         namespace: kNamespaces,
@@ -42,8 +41,9 @@ export function startRealtime(scope: Scope, more: Table = {}, options: StartOpti
       },
       more,
     )
-  return startServer(scope, { ...options, config })
-}
+
+export const startRealtime = (scope: Scope, more: Table = {}, options: StartOptions = {}): Promise<Server> =>
+  startServer(scope, { ...options, config: realtimeConfig(more) })
 
 const signed = (claims: JWTPayload, secret: string, typ = 'JWT') =>
   new SignJWT(claims).setProtectedHeader({ alg: 'HS256', typ }).sign(new TextEncoder().encode(secret))

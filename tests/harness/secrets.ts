@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
+import type { Rows } from './backends.ts'
 
 /** Shorter ones are what tests send in place of a secret. */
 const kCharsMin = 20
@@ -60,15 +60,7 @@ export function logText(dir: string): string {
   return readdirSync(folder).map((file) => readFileSync(path.join(folder, file), 'utf8')).join('\n')
 }
 
-/** The audit of a stopped server's database, as text. */
-export function auditText(dir: string): string {
-  const file = path.join(dir, 'data/gatecast.db')
-  if (!existsSync(file)) return ''
-  const database = new DatabaseSync(file)
-  try {
-    const tables = database.prepare("SELECT name FROM sqlite_schema WHERE name = 'audit'").all()
-    return tables.length === 0 ? '' : JSON.stringify(database.prepare('SELECT * FROM audit').all())
-  } finally {
-    database.close()
-  }
+/** The audit of a server's store, as text. */
+export function auditText(rows: Rows | undefined): string {
+  return rows?.has('audit') ? JSON.stringify(rows.all('SELECT * FROM audit')) : ''
 }

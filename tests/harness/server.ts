@@ -1,15 +1,18 @@
 // The real program in a folder of its own on free ports; stopped and checked when the test ends.
 import assert from 'node:assert/strict'
 import { spawn, type ChildProcess } from 'node:child_process'
-import { generateKeyPairSync, randomBytes, randomInt } from 'node:crypto'
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { onShared, rowsOf, sharedDeployment, type Backends, type Rows } from './backends.ts'
+import { freePort } from './ports.ts'
 import { onEnd, type Scope } from './scope.ts'
 import { assertNoSecrets, auditText, logText, remember } from './secrets.ts'
 import { merged, toToml, type Table } from './toml.ts'
 import { until, within } from './until.ts'
+
+export { freePort } from './ports.ts'
 
 const root = path.resolve(import.meta.dirname, '../..')
 const program = process.env.GATECAST_BIN ?? path.join(root, 'build/check/gatecast')
@@ -30,20 +33,10 @@ export interface StartOptions {
   args?: string[]
   /** Start again in the folder, and with the ports, of a server that has stopped. */
   again?: Server
-}
-
-/** A port nobody listens on, outside the range from which the system takes ports for outgoing connections. */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = randomInt(20_000, 32_000)
-    const listener = createServer()
-    const free = await new Promise<boolean>((resolve) => {
-      listener.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true))
-    })
-    if (!free) continue
-    await new Promise((resolve) => listener.close(resolve))
-    return port
-  }
+  /** One more node of that server's deployment: the same keys, store and broker; ports and a folder of its own. */
+  beside?: Server
+  /** What it shares with others. `own`: the test is about files of a server alone, whatever the others run on. */
+  backends?: Backends | 'own'
 }
 
 export class Server {
@@ -53,6 +46,8 @@ export class Server {
   readonly config: Table
   /** Key of the server API with all scopes. */
   readonly apiKey: string
+  /** Where its rows are, if not in a file of its own. */
+  readonly backends: Backends | undefined
   /** Sign-ins that tests saw succeed. */
   signIns = 0
   #process: ChildProcess
@@ -60,11 +55,12 @@ export class Server {
   #exit: Promise<{ code: number | null; signal: NodeJS.Signals | null }>
   #exited = false
 
-  constructor(dir: string, port: number, opsPort: number, apiKey: string, config: Table, options: StartOptions) {
+  constructor(dir: string, port: number, opsPort: number, apiKey: string, config: Table, backends: Backends | undefined, options: StartOptions) {
     this.dir = dir
     this.port = port
     this.opsPort = opsPort
     this.apiKey = apiKey
+    this.backends = backends
     this.config = config
     remember('API key', apiKey)
     remember('session key', ((config.session as Table | undefined)?.key as Table[] | undefined)?.[0]?.secret)
@@ -125,6 +121,13 @@ export class Server {
     })
   }
 
+  /** Its store by SQL. */
+  get rows(): Rows {
+    const rows = rowsOf(this.dir, this.backends)
+    if (!rows) throw new Error('the server has no database')
+    return rows
+  }
+
   /** Waits for the process to end by itself. */
   async ended(): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
     return within('the server to end', this.#exit, kStopMs)
@@ -151,7 +154,7 @@ export class Server {
   assertDiscreet(shown: string): void {
     assertNoSecrets('the output', this.#output)
     assertNoSecrets('/stats or /metrics', shown)
-    assertNoSecrets('the audit', auditText(this.dir))
+    assertNoSecrets('the audit', auditText(rowsOf(this.dir, this.backends)))
     assertNoSecrets('the log files', logText(this.dir))
   }
 
@@ -174,7 +177,6 @@ function bareConfig(dir: string, port: number, opsPort: number): Table {
     http: { address: `127.0.0.1:${port}` },
     ops: { address: `127.0.0.1:${opsPort}` },
     data: { dir: path.join(dir, 'data') },
-    log: { dir: '' },
   }
 }
 
@@ -204,17 +206,26 @@ function baseConfig(dir: string, port: number, opsPort: number, apiKey: string):
   }
 }
 
+async function backendsFor({ again, beside, bare, backends }: StartOptions): Promise<Backends | undefined> {
+  const former = again ?? beside
+  if (former) return former.backends
+  if (backends !== undefined) return backends === 'own' ? undefined : backends
+  return onShared && !bare ? sharedDeployment() : undefined
+}
+
 /** Starts without waiting: for servers that are to refuse their start. */
 export async function launch(scope: Scope, options: StartOptions = {}): Promise<Server> {
   if (!existsSync(program)) throw new Error(`${program} is missing: build it, or name another in GATECAST_BIN`)
-  const { again } = options
+  const { again, beside } = options
   const dir = again?.dir ?? mkdtempSync(path.join(tmpdir(), 'gatecast-test-'))
   const port = again?.port ?? (await freePort())
   const opsPort = again?.opsPort ?? (await freePort())
-  const apiKey = again?.apiKey ?? randomBytes(32).toString('base64url')
-  const base = again?.config ?? (options.bare ? bareConfig(dir, port, opsPort) : baseConfig(dir, port, opsPort, apiKey))
+  const apiKey = (again ?? beside)?.apiKey ?? randomBytes(32).toString('base64url')
+  const backends = await backendsFor(options)
+  const own = () => (options.bare ? { ...bareConfig(dir, port, opsPort), log: { dir: '' } } : baseConfig(dir, port, opsPort, apiKey))
+  const base = again?.config ?? (beside ? merged(beside.config, bareConfig(dir, port, opsPort)) : merged(own(), backends?.config ?? {}))
   const over = typeof options.config === 'function' ? options.config(dir, port, opsPort) : (options.config ?? {})
-  const server = new Server(dir, port, opsPort, apiKey, merged(base, over), options)
+  const server = new Server(dir, port, opsPort, apiKey, merged(base, over), backends, options)
   onEnd(scope, async () => {
     try {
       const shown = await server.shown()
@@ -222,6 +233,7 @@ export async function launch(scope: Scope, options: StartOptions = {}): Promise<
       server.assertDiscreet(shown)
     } finally {
       if (!again) rmSync(dir, { recursive: true, force: true })
+      if (!again && !beside) await backends?.postgres.drop(backends.database)
     }
   })
   return server

@@ -70,10 +70,10 @@ test('only the application has a key: the session key is missing, and how to mak
   assert.doesNotMatch(said, /token\.key: no key/)
 })
 
-test('PostgreSQL in DATABASE_URL is refused by name, without its password; ours said, it starts', async (t) => {
-  const env = { NEXTAUTH_SECRET: secret(), DATABASE_URL: 'postgresql://app:hunter2@db/app', REDIS_URL: 'redis://:hunter2@c' }
+test('MySQL in DATABASE_URL is refused by name, without its password; ours said, it starts', async (t) => {
+  const env = { NEXTAUTH_SECRET: secret(), DATABASE_URL: 'mysql://app:hunter2@db/app', REDIS_URL: 'redis://:hunter2@c' }
   const said = await refused(t, { config: base(), env })
-  assert.match(said, /environment DATABASE_URL: store\.url: this build has no PostgreSQL store/)
+  assert.match(said, /environment DATABASE_URL: store\.url: "mysql" is not a database/)
   assert(!said.includes('hunter2'))
-  await startServer(t, { bare: true, config: { ...base(), store: { url: 'sqlite:gatecast.db' } }, env })
+  await startServer(t, { bare: true, config: { ...base(), store: { url: 'sqlite:gatecast.db' }, broker: { url: 'memory:' } }, env })
 })

@@ -216,7 +216,7 @@ describe('the server API', () => {
     assert.deepEqual([told.notified, told.unknown], [1, ['nobody']])
     const inbox = await api.notifications({ user: 'buyer', unread: true })
     assert.deepEqual(inbox.notifications.map(({ kind, data, readAt }) => [kind, data, readAt]), [['sold', { post: 42 }, null]])
-    assert.deepEqual(await api.notificationRemove({ user: 'buyer', all: true }), { removed: 1, unread: 0 })
+    assert.deepEqual(await api.notificationRemove({ user: 'buyer', all: true }), { removed: 1, unread: 0, version: inbox.version + 1 })
   })
 
   test('the package has every method of the server but those of operators, and knows which have an effect', () => {

@@ -29,7 +29,7 @@ async function restored(t: Parameters<typeof startServer>[0], server: Server, fi
 
 test('backup under traffic, restore on a new folder: everyone renews, nobody is a thief, no nonce works twice', async (t) => {
   const telegram = bot(7_000_001)
-  const server = await startServer(t, { config: { session: { grace: '0s' }, ...telegramConfig([telegram]) } })
+  const server = await startServer(t, { backends: 'own', config: { session: { grace: '0s' }, ...telegramConfig([telegram]) } })
   const wallets = Array.from({ length: 5 }, () => new Wallet())
   const before: Tokens[] = []
   for (const wallet of wallets) before.push(await signIn(server, wallet))
@@ -88,7 +88,7 @@ test('backup under traffic, restore on a new folder: everyone renews, nobody is 
 })
 
 test('restore is refused while the server runs, and for a file that is no backup', async (t) => {
-  const server = await startServer(t)
+  const server = await startServer(t, { backends: 'own' })
   const tokens = await signIn(server)
   const file = path.join(server.dir, 'copy.db')
   assert.equal((await command(server, ['backup', file])).code, 0)

@@ -19,8 +19,9 @@ const kLog = {
   force_recovery: true,
 }
 
+// Bounds of what one process keeps itself; a shared broker has its own.
 const start = (t: TestContext, limits: Table, namespace: Table = kLog) =>
-  startServer(t, { config: { limits, realtime: { shards: 1 }, namespace: [namespace] } })
+  startServer(t, { backends: 'own', config: { limits, realtime: { shards: 1 }, namespace: [namespace] } })
 
 async function connect(t: TestContext, server: Server, token: string): Promise<RawWebSocket> {
   const socket = await RawWebSocket.open(t, server.port)

@@ -6,7 +6,7 @@ import { SignJWT } from 'jose'
 import WebSocket from 'ws'
 import { api } from '../harness/api.ts'
 import { onEnd } from '../harness/scope.ts'
-import { startServer, type Server } from '../harness/server.ts'
+import { startServer, type Server, type StartOptions } from '../harness/server.ts'
 import { nowSeconds } from '../harness/token.ts'
 import { type Table } from '../harness/toml.ts'
 import { until, within } from '../harness/until.ts'
@@ -24,8 +24,9 @@ const kNamespaces: Table[] = [
   { name: 'closed', ...kHistory },
   { name: 'dialog', allow_user_limited_channels: true },
 ]
-const start = (t: TestContext) =>
+const start = (t: TestContext, more: StartOptions = {}) =>
   startServer(t, {
+    ...more,
     config: {
       namespace: kNamespaces,
       token: { key: [{ algorithm: 'HS256', secret: kSecret }] },
@@ -198,7 +199,7 @@ describe('recovery', () => {
 
   for (const shards of [1, 3]) {
     test(`over a restart, into ${shards} shards; after a crash it says that it cannot`, async (t) => {
-      const server = await start(t)
+      const server = await start(t, { backends: 'own' })
       const client = await new Client(t, server, await signIn(server)).connect()
       const log = await client.subscription('log:1').on()
       await publishMany(server, 'log:1', 1, 3)

@@ -37,7 +37,7 @@ async function assertStanding(t: TestContext, killed: Server, tokens: Tokens[]):
 for (const place of ['store.before_commit', 'store.committed', 'store.before_answer']) {
   for (const pass of [1, 2, 7]) {
     test(`killed at ${place}, pass ${pass}`, { skip }, async (t) => {
-      const server = await launch(t, { env: { GATECAST_FAILPOINT_KILL: `${place}:${pass}` } })
+      const server = await launch(t, { backends: 'own', env: { GATECAST_FAILPOINT_KILL: `${place}:${pass}` } })
       const acknowledged = await signInUntilKilled(server)
       await assertStanding(t, server, acknowledged)
     })
@@ -45,7 +45,7 @@ for (const place of ['store.before_commit', 'store.committed', 'store.before_ans
 }
 
 test('killed while many sign in at once: every acknowledged session stands, no challenge works twice', async (t) => {
-  const server = await startServer(t)
+  const server = await startServer(t, { backends: 'own' })
   const sessions: Tokens[] = []
   const used: { wallet: Wallet; message: string }[] = []
   const worker = async () => {
@@ -66,7 +66,7 @@ test('killed while many sign in at once: every acknowledged session stands, no c
 })
 
 test('a log-out that was acknowledged stands after kill -9', async (t) => {
-  const server = await startServer(t)
+  const server = await startServer(t, { backends: 'own' })
   const [ended, kept] = [await signIn(server), await signIn(server)]
   assert.equal((await post(server, '/api/v2/auth/logout', {}, ended.token)).status, 200)
   server.kill()

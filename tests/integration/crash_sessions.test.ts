@@ -91,7 +91,7 @@ const config = { session: { grace: '0s' } }
 for (const place of places) {
   for (let pass = 1; pass <= passes; pass++) {
     test(`kill -9 at ${place}, pass ${pass}`, { skip }, async (t) => {
-      const server = await launch(t, { config, env: { GATECAST_FAILPOINT_KILL: `${place}:${pass}` } })
+      const server = await launch(t, { backends: 'own', config, env: { GATECAST_FAILPOINT_KILL: `${place}:${pass}` } })
       await server.ready().catch((error) => {
         if (!server.exited) throw error
       })
@@ -106,7 +106,7 @@ for (const place of places) {
 for (const place of placesOfNotes) {
   for (let pass = 1; pass <= passes; pass++) {
     test(`kill -9 at ${place} as the server stops, ${pass}`, { skip }, async (t) => {
-      const server = await launch(t, { config, env: { GATECAST_FAILPOINT_KILL: `${place}:1` } })
+      const server = await launch(t, { backends: 'own', config, env: { GATECAST_FAILPOINT_KILL: `${place}:1` } })
       await server.ready()
       const held: Held[] = []
       await Promise.all(Array.from({ length: 2 }, () => lane(server, held, pass % 3 + 1)))

@@ -33,7 +33,7 @@ const later = (ms: number) => new Date(Date.now() + ms).toISOString()
 
 /** A site with what a server left behind there. */
 async function used(t: TestContext): Promise<string> {
-  const server = await startServer(t)
+  const server = await startServer(t, { backends: 'own' })
   await server.stop()
   return path.join(server.dir, 'data', 'gatecast.db')
 }
@@ -300,7 +300,7 @@ test('store: a newer schema, another program, damage, no backup, an old one', as
 })
 
 test('a backup that the server made is known', async (t) => {
-  const server = await startServer(t)
+  const server = await startServer(t, { backends: 'own' })
   assert.equal((await command(server, ['backup', path.join(server.dir, 'one.db')])).code, 0)
   const visited = await visit(server.dir, ['--config', path.join(server.dir, 'gatecast.toml'), '--json'])
   assert.match(visited.has('ok store.backup').seen, /the last one was made at/)

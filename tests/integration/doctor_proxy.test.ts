@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import path from 'node:path'
-import { test, type TestContext } from 'node:test'
+import { describe, test, type TestContext } from 'node:test'
 import { api } from '../harness/api.ts'
 import { Authority } from '../harness/authority.ts'
 import { visit, type Visit } from '../harness/doctor.ts'
@@ -68,6 +68,7 @@ const table: Broken[] = [
   { line: 'warn proxy.domain', config: { signin: { solana: { enabled: true, domain: ['app.example'] } } }, cure: /localhost:\d+/ },
 ]
 
+describe('a proxy with one fault each', { concurrency: 3 }, () => {
 for (const { line, config = {}, replace = {}, seen, cure } of table) {
   test(`${line}${seen ? ` ${seen}` : ''}`, async (t) => {
     const { visited } = await behind(t, config, replace)
@@ -80,6 +81,7 @@ for (const { line, config = {}, replace = {}, seen, cure } of table) {
     assert.deepEqual(others, [], visited.out)
   })
 }
+})
 
 test('proxy.reach: nobody there, a proxy without a server behind it, no URL', async (t) => {
   const server = await startServer(t, { config: quick })

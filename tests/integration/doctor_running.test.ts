@@ -8,14 +8,14 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { test, type TestContext } from 'node:test'
+import { after, describe, test, type TestContext } from 'node:test'
 import { WebSocketServer, type WebSocket } from 'ws'
 import { api, call } from '../harness/api.ts'
 import { Authority } from '../harness/authority.ts'
 import { Client } from '../harness/client.ts'
 import { command } from '../harness/command.ts'
 import { Site, visit, type Visit } from '../harness/doctor.ts'
-import { onEnd } from '../harness/scope.ts'
+import { onEnd, Suite } from '../harness/scope.ts'
 import { logText } from '../harness/secrets.ts'
 import { startServer, type Server, type StartOptions } from '../harness/server.ts'
 import { merged, toToml } from '../harness/toml.ts'
@@ -65,7 +65,7 @@ test('limits.connections: nearly full', async (t) => {
 })
 
 test('store.answers: another process keeps the database to itself', async (t) => {
-  const server = await startServer(t)
+  const server = await startServer(t, { backends: 'own' })
   const database = new DatabaseSync(path.join(server.dir, 'data/gatecast.db'))
   onEnd(t, () => database.close())
   database.exec('BEGIN IMMEDIATE')
@@ -126,13 +126,17 @@ interface Mode {
   skipped?: string[]
 }
 
+const suite = new Suite()
+after(() => suite.close())
+const authority = new Authority(suite)
+
 const modes: Mode[] = [
   { name: 'as shipped', how: /a fresh Solana key/ },
   { name: 'under a path', options: { config: { http: { base_path: '/auth' } } } },
-  { name: 'by TLS, on its own port', options: { config: () => ({ http: { tls: { ...authority!.issue() } } }) } },
+  { name: 'by TLS, on its own port', options: { config: () => ({ http: { tls: { ...authority.issue() } } }) } },
   {
     name: 'by TLS, through its name',
-    options: { config: () => ({ http: { tls: { ...authority!.issue() } }, realtime: { ping: '1s', pong: '500ms' }, outbound: { ca_file: authority!.file } }) },
+    options: { config: () => ({ http: { tls: { ...authority.issue() } }, realtime: { ping: '1s', pong: '500ms' }, outbound: { ca_file: authority.file } }) },
     words: (server) => ['--url', `https://localhost:${server.port}`],
   },
   { name: 'without Solana', options: { config: { signin: { solana: { enabled: false } } } }, how: /the control socket/ },
@@ -140,11 +144,9 @@ const modes: Mode[] = [
   { name: 'where clients publish nothing', options: { config: { namespace: [{ name: 'news', allow_subscribe_for_client: true }] } }, skipped: ['live.subscribe'] },
   { name: 'in development, without tokens', options: { args: ['--dev'], config: { realtime: { insecure: true } } }, words: () => ['--dev'] },
 ]
-let authority: Authority | undefined
-
+describe('--live in every mode', { concurrency: 3 }, () => {
 for (const { name, options, words, how, skipped = [] } of modes) {
   test(`--live ${name}: from sign-in to the close with 4501, and nobody is left`, async (t) => {
-    authority = new Authority(t)
     const server = await startServer(t, options)
     const visited = await see(server, ['--live', ...(words?.(server) ?? [])])
     assert.deepEqual(visited.wrong.filter((line) => line.startsWith('fail')), [], visited.out)
@@ -159,6 +161,7 @@ for (const { name, options, words, how, skipped = [] } of modes) {
     assert.deepEqual(await users(server), [])
   })
 }
+})
 
 test('--live in words: milliseconds for each step', async (t) => {
   const server = await startServer(t)

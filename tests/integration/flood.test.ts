@@ -15,7 +15,7 @@ const kAddress = '127.0.0.1'
 // Small enough that no message may cost more than the bursts of these tests.
 const kSmall = { message_bytes: '1KB', channels: 10 }
 
-const start = (t: TestContext, limits: Table, more: Table = {}) => startServer(t, { config: { limits, ...more } })
+const start = (t: TestContext, limits: Table, more: Table = {}) => startServer(t, { backends: 'own', config: { limits, ...more } })
 
 async function connect(t: TestContext, server: Server, token: string): Promise<RawWebSocket> {
   const socket = await RawWebSocket.open(t, server.port)

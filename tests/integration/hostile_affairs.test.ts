@@ -122,7 +122,7 @@ test('the doctor does not take an empty URL for none', () => {
 })
 
 test('a version of grants that was given before a restore is not given again', async (t) => {
-  const first = await startServer(t)
+  const first = await startServer(t, { backends: 'own' })
   await done('user_upsert', { user: { id: 'ann' } }, first)
   await done('grant_add', { user: 'ann', resource: 'a' }, first)
   const file = path.join(first.dir, 'copy.db')

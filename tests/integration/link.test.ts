@@ -2,8 +2,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { Centrifuge } from 'centrifuge'
-import { DatabaseSync } from 'node:sqlite'
-import path from 'node:path'
 import WebSocket from 'ws'
 import { assertRefused, bearer, call, get, post, type Reply } from '../harness/api.ts'
 import { ethereumConfig, ethereumProof, ethereumSignIn, ethereumWallet, siweChallenge, type EthereumWallet } from '../harness/ethereum.ts'
@@ -44,13 +42,7 @@ describe('identities of one account', () => {
     call(`${server.origin}/api/v2/auth/identities/${id}`, 'DELETE', body, bearer(token))
   /** Makes the session as old as if its sign-in had been ten minutes ago. */
   function age(tokens: Tokens): void {
-    const db = new DatabaseSync(path.join(server.dir, 'data', 'gatecast.db'))
-    try {
-      db.exec('PRAGMA busy_timeout = 5000')
-      db.prepare('UPDATE sessions SET created_at = created_at - 600000 WHERE sid = ?').run(tokens.session.id)
-    } finally {
-      db.close()
-    }
+    server.rows.run(`UPDATE sessions SET created_at = created_at - 600000 WHERE sid = '${tokens.session.id}'`)
   }
 
   test('three identities sign in to one account', async () => {

@@ -1,7 +1,5 @@
 // Refresh tokens over HTTP and over the socket, and endings of several sessions.
 import assert from 'node:assert/strict'
-import path from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
 import { test, type TestContext } from 'node:test'
 import { Centrifuge } from 'centrifuge'
 import WebSocket from 'ws'
@@ -111,9 +109,7 @@ test('a token two behind is a copy: refresh_reuse, the socket closes with 4504, 
     { gatecast: { type: 'session.ended', reason: 'refresh_reuse', session: first.session.id } },
   ])
   await server.stop()
-  const database = new DatabaseSync(path.join(server.dir, 'data/gatecast.db'))
-  const rows = database.prepare("SELECT kind, sid, user_id, detail FROM audit WHERE code = 'refresh_reuse'").all()
-  database.close()
+  const rows = server.rows.all("SELECT kind, sid, user_id, detail FROM audit WHERE code = 'refresh_reuse'")
   assert.deepEqual(
     rows.filter(({ sid }) => sid !== '').map((row) => ({ ...row })),
     [{ kind: 'ended', sid: first.session.id, user_id: first.user.id, detail: 'last renewed from 127.0.0.1' }],
@@ -162,9 +158,7 @@ test('ending other sessions needs a sign-in of the last five minutes', async (t)
   const wallet = new Wallet()
   const [mine, other] = [await signIn(first, wallet), await signIn(first, wallet)]
   await first.stop()
-  const database = new DatabaseSync(path.join(first.dir, 'data/gatecast.db'))
-  database.exec('UPDATE sessions SET created_at = created_at - 301000')
-  database.close()
+  first.rows.run('UPDATE sessions SET created_at = created_at - 301000')
   const server = await startServer(t, { again: first })
   const { token } = await renewed(server, mine.refreshToken)
   for (const what of ['others', 'all']) {
@@ -226,7 +220,7 @@ const skip = hasFailpoints ? false : 'this tree is built without failpoints; ./d
 for (const place of ['store.before_commit', 'store.committed', 'store.before_answer']) {
   for (const pass of [4, 9]) {
     test(`an honest client goes on after kill -9 at ${place}, pass ${pass}, while it renews`, { skip }, async (t) => {
-      const server = await launch(t, { config: noGrace, env: { GATECAST_FAILPOINT_KILL: `${place}:${pass}` } })
+      const server = await launch(t, { backends: 'own', config: noGrace, env: { GATECAST_FAILPOINT_KILL: `${place}:${pass}` } })
       await server.ready()
       let held = await signIn(server)
       // Renews with the newest it has got until the server dies.

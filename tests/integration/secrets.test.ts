@@ -1,7 +1,5 @@
 // The search for leaked secrets, which every test's server goes through as it stops, finds what it is for.
 import assert from 'node:assert/strict'
-import path from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import { post } from '../harness/api.ts'
 import { assertNoSecrets, auditText, leaksIn } from '../harness/secrets.ts'
@@ -46,13 +44,11 @@ test('a secret in the audit is found', async (t) => {
   const { refreshToken } = await signIn(server)
   await post(server, '/api/v2/auth/refresh', { refreshToken: `${refreshToken}A` })
   await server.stop()
-  assert.notEqual(auditText(server.dir), '')
-  assertNoSecrets('the audit', auditText(server.dir))
-  const database = new DatabaseSync(path.join(server.dir, 'data/gatecast.db'))
-  database.prepare('UPDATE audit SET detail = ?').run(refreshToken)
-  assert.throws(() => assertNoSecrets('the audit', auditText(server.dir)), /refreshToken/)
-  database.exec("UPDATE audit SET detail = ''")
-  database.close()
+  assert.notEqual(auditText(server.rows), '')
+  assertNoSecrets('the audit', auditText(server.rows))
+  server.rows.run(`UPDATE audit SET detail = '${refreshToken}'`)
+  assert.throws(() => assertNoSecrets('the audit', auditText(server.rows)), /refreshToken/)
+  server.rows.run("UPDATE audit SET detail = ''")
 })
 
 test('ids and addresses are no secrets', async (t) => {

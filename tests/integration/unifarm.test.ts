@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import { createHmac, randomBytes } from 'node:crypto'
 import path from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import { jwtVerify } from 'jose'
 import { assertRefused, bearer, call, get, post } from '../harness/api.ts'
@@ -97,9 +96,7 @@ test('an access token renews itself, in the body or as bearer, within its sessio
     assert.equal(claimsOf(body.token).gen, 1)
     assert.equal((await get(server, '/api/v2/auth/check', body.token)).status, 200)
   }
-  const database = new DatabaseSync(path.join(server.dir, 'data', 'gatecast.db'), { readOnly: true })
-  t.after(() => database.close())
-  const rows = database.prepare("SELECT * FROM audit WHERE kind = 'renewal_reissued'").all()
+  const rows = server.rows.all("SELECT * FROM audit WHERE kind = 'renewal_reissued'")
   assert.equal(rows.length, 3)
   const metrics = await (await fetch(`${server.ops}/metrics`)).text()
   assert.match(metrics, /gatecast_renewals_total\{outcome="reissued",variant="none"\} 3/)

@@ -2,7 +2,8 @@
 """Proves that the simulation can fail: each mutant of tests/mutants/*.txt must turn it red.
 
 mutants.py [PART OF A NAME]: with build/check built, compiles the mutated file aside, links it with the stories instead of
-the true one, and runs them. A mutant's lines are replaced in its file, where they must stand exactly once.
+the true one, and runs them. A mutant's lines are replaced in its file, where they must stand exactly once. A file's
+line `stories TEST OBJECT...` names the program and the objects with its stories; without one they are the hub's.
 """
 import json
 import os
@@ -20,10 +21,13 @@ SEEDS = "200"
 
 
 def read(path):
-    """Mutants as [name, file, old, new]: `mutant NAME`, `file PATH`, then lines with `- ` and `+ `."""
+    """Program, objects, and mutants as [name, file, old, new]: `mutant NAME`, `file PATH`, lines with `- ` and `+ `."""
     mutants = []
+    test, stories = TEST, STORIES
     for number, line in enumerate(path.read_text().splitlines(), 1):
-        if line.startswith("mutant "):
+        if line.startswith("stories "):
+            test, *stories = line[8:].split()
+        elif line.startswith("mutant "):
             mutants.append([line[7:], None, [], []])
         elif line.startswith("file "):
             mutants[-1][1] = line[5:]
@@ -33,7 +37,7 @@ def read(path):
             mutants[-1][3].append(line[2:])
         elif line and not line.startswith("#"):
             sys.exit(f"{path}:{number}: unknown line")
-    return mutants
+    return test, tuple(stories), mutants
 
 
 def compile_mutant(file, old, new, commands):
@@ -51,12 +55,12 @@ def compile_mutant(file, old, new, commands):
     return (result, None) if made.returncode == 0 else (None, made.stderr)
 
 
-def link(result, line):
+def link(result, line, stories):
     words = line.split(" && ")[1].split() if " && " in line else line.split()
     objects = [w for w in words if w.endswith("_test.cpp.o")]
     kept = [w for w in words if w not in objects]
     kept[kept.index("-o") + 1] = str(OUT / "stories")
-    kept[1:1] = [str(result)] + [o for o in objects if o.endswith(STORIES)]
+    kept[1:1] = [str(result)] + [o for o in objects if o.endswith(stories)]
     return subprocess.run(kept, cwd=TREE, capture_output=True, text=True, check=False)
 
 
@@ -64,18 +68,19 @@ def main():
     part = sys.argv[1] if len(sys.argv) > 1 else ""
     OUT.mkdir(exist_ok=True)
     commands = {c["file"]: c["command"] for c in json.loads((TREE / "compile_commands.json").read_text())}
-    line = subprocess.run(["ninja", "-t", "commands", "-s", TEST], cwd=TREE, capture_output=True, text=True,
-                          check=True).stdout.strip()
     environment = dict(os.environ, GATECAST_SEEDS=SEEDS)
     failed = 0
     for path in sorted((ROOT / "tests/mutants").glob("*.txt")):
-        for name, file, old, new in read(path):
+        test, stories, mutants = read(path)
+        line = subprocess.run(["ninja", "-t", "commands", "-s", test], cwd=TREE, capture_output=True, text=True,
+                              check=True).stdout.strip()
+        for name, file, old, new in mutants:
             if part not in name:
                 continue
             started = time.monotonic()
             result, problem = compile_mutant(file, "\n".join(old), "\n".join(new), commands)
             if not problem:
-                linked = link(result, line)
+                linked = link(result, line, stories)
                 problem = linked.stderr if linked.returncode else None
             if not problem:
                 try:

@@ -39,15 +39,39 @@ unit_tests() {
     --output-junit "$RESULTS/ctest.xml" ${filter:+-R "$filter"}
 }
 
-# node_tests FOLDER TREE [NAME]
-node_tests() {
-  local folder=$1 tree=$2 name=${3:-} code=0
+# Three at a time: much of a test is waiting for what it asked for.
+run_node_tests() {
+  local tree=$1 tap=$2
+  shift 2
   GATECAST_BIN="$ROOT/build/$tree/gatecast" GATECAST_FLAVOUR="$tree" GATECAST_BUILD="$ROOT/build" \
-    node --disable-warning=ExperimentalWarning --test --test-concurrency=2 --test-timeout="${TEST_TIMEOUT_MS:-300000}" \
-    --test-reporter=spec --test-reporter-destination=stdout \
-    --test-reporter=tap --test-reporter-destination="$RESULTS/$folder.tap" \
-    "tests/$folder/*${name}*.test.ts" || code=1
-  return $code
+    node --disable-warning=ExperimentalWarning --test --test-concurrency="${TEST_CONCURRENCY:-3}" \
+    --test-timeout="${TEST_TIMEOUT_MS:-300000}" --test-reporter=spec --test-reporter-destination=stdout \
+    --test-reporter=tap --test-reporter-destination="$RESULTS/$tap.tap" "$@"
+}
+
+# node_tests FOLDER TREE [NAME]: those of many nodes have Redis and PostgreSQL in any case, and a step of their own.
+node_tests() {
+  local folder=$1 tree=$2 name=${3:-} files
+  mapfile -t files < <(compgen -G "tests/$folder/*${name}*.test.ts" |
+    { if [ -n "$name" ]; then cat; else grep -vE '/(cluster|fault)_'; fi; })
+  [ ${#files[@]} -gt 0 ] || die "no tests/$folder/*${name}*.test.ts"
+  run_node_tests "$tree" "$folder" "${files[@]}"
+}
+
+# What ./dev test runs of the suite on Redis and PostgreSQL; the rest is ./dev test shared.
+SHARED_SHORT=(cluster_story cluster_sessions cluster_affairs signin grants centrifuge_recovery)
+
+# shared_tests TREE [NAME | short]
+shared_tests() {
+  local tree=$1 name=${2:-} files
+  if [ "$name" = short ]; then
+    files=("${SHARED_SHORT[@]/#/tests/integration/}")
+    files=("${files[@]/%/.test.ts}")
+  else
+    mapfile -t files < <(compgen -G "tests/integration/*${name}*.test.ts")
+  fi
+  [ ${#files[@]} -gt 0 ] || die "no tests/integration/*${name}*.test.ts"
+  GATECAST_BACKENDS=shared run_node_tests "$tree" shared "${files[@]}"
 }
 
 one_check() {
@@ -72,13 +96,14 @@ quick_checks() {
   one_check "types of tests" types_of tests || failed=1
   one_check "types of the Mini App" types_of examples/telegram-mini-app || failed=1
   one_check "lock files name no host" locks_name_no_host || failed=1
+  one_check "tests named by ARCHITECTURE.md" python3 tools/dev/named_tests.py || failed=1
   return $failed
 }
 
 cmd_test() {
   local what=${1:-all} tree=check filter=${2:-}
   case $what in
-    all | unit | integration | browser | quick) ;;
+    all | unit | integration | shared | browser | quick) ;;
     tsan) tree=tsan ;;
     release) tree=release-test ;;
     *) usage >&2; exit 2 ;;
@@ -97,6 +122,7 @@ cmd_test() {
   fi
   case $what in all | unit | tsan | release) step unit unit_tests "$tree" "$filter" || true ;; esac
   case $what in all | integration | tsan | release) step integration node_tests integration "$tree" "$filter" || true ;; esac
+  case $what in all) step shared shared_tests "$tree" short || true ;; shared) step shared shared_tests "$tree" "$filter" || true ;; esac
   case $what in all | browser) step browser node_tests e2e "$tree" "$filter" || true ;; esac
   finish
 }

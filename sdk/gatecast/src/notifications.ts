@@ -42,12 +42,20 @@ interface Options {
   report: (error: GatecastError) => void
 }
 
+interface Counted {
+  unread: number
+  /** Rises with each change of the inbox. */
+  version?: number
+}
+
 const kPath = 'api/user/notifications'
 
 export class Notifications {
   readonly #options: Options
   readonly #listeners: Listeners<[NotificationChange]>
   #unread: number | null = null
+  /** Of the inbox, as of `#unread`: several servers' messages may overtake each other. */
+  #version = 0
   /** The id of the newest that is known; undefined as long as none was asked for. */
   #newest: string | null | undefined
 
@@ -68,23 +76,20 @@ export class Notifications {
     if (limit !== undefined) query.set('limit', String(limit))
     if (unread !== undefined) query.set('unread', String(unread))
     const text = query.toString()
-    const page = await this.#options.call<NotificationPage>('GET', text ? `${kPath}?${text}` : kPath)
+    const page = await this.#options.call<NotificationPage & Counted>('GET', text ? `${kPath}?${text}` : kPath)
     if (after === undefined && unread === undefined) this.#newest = page.notifications[0]?.id ?? null
-    this.#count(page.unread)
-    return { notifications: page.notifications, unread: page.unread, next: page.next ?? null }
+    return { notifications: page.notifications, unread: this.#count(page), next: page.next ?? null }
   }
 
   async markRead(which: readonly string[] | 'all'): Promise<{ changed: number; unread: number }> {
-    const { changed, unread } = await this.#options.call<{ changed: number; unread: number }>('PATCH', kPath, which === 'all' ? { all: true } : { ids: which })
-    this.#count(unread)
-    return { changed, unread }
+    const done = await this.#options.call<{ changed: number } & Counted>('PATCH', kPath, which === 'all' ? { all: true } : { ids: which })
+    return { changed: done.changed, unread: this.#count(done) }
   }
 
   async remove(which: readonly string[] | 'all' | 'read'): Promise<{ removed: number; unread: number }> {
     const body = typeof which === 'string' ? { [which]: true } : { ids: which }
-    const { removed, unread } = await this.#options.call<{ removed: number; unread: number }>('DELETE', kPath, body)
-    this.#count(unread)
-    return { removed, unread }
+    const done = await this.#options.call<{ removed: number } & Counted>('DELETE', kPath, body)
+    return { removed: done.removed, unread: this.#count(done) }
   }
 
   on(fn: (change: NotificationChange) => void): Undo {
@@ -97,8 +102,8 @@ export class Notifications {
   // From the connection.
 
   affair(affair: Record<string, unknown> & { type: string }): void {
-    const unread = typeof affair['unread'] === 'number' ? affair['unread'] : (this.#unread ?? 0)
-    this.#unread = unread
+    const said = { unread: affair['unread'], version: affair['version'] }
+    const unread = typeof said.unread === 'number' ? this.#newer(said as Counted) : (this.#unread ?? 0)
     const which = {
       ...(Array.isArray(affair['ids']) ? { ids: affair['ids'] as string[] } : {}),
       ...(affair['all'] === true ? { all: true as const } : {}),
@@ -120,6 +125,8 @@ export class Notifications {
 
   /** Pushes may have been lost: asks whether anything is new. */
   stale(): void {
+    // After a restore versions begin lower: what is asked for now counts, whatever came before.
+    this.#version = 0
     if (this.#listeners.size === 0 || !this.#options.signedIn()) return
     const [newest, unread] = [this.#newest, this.#unread]
     this.list({ limit: 1 }).then(
@@ -133,6 +140,7 @@ export class Notifications {
 
   reset(): void {
     this.#unread = null
+    this.#version = 0
     this.#newest = undefined
     this.#listeners.tell({ type: 'cleared', unread: 0 })
     if (this.#listeners.size > 0 && this.#options.signedIn()) this.#recount('stale')
@@ -149,9 +157,21 @@ export class Notifications {
     )
   }
 
-  #count(unread: number): void {
-    if (unread === this.#unread) return
+  /** Takes the count where it is not older than the one that is known; the one that counts from here on. */
+  #newer({ unread, version }: Counted): number {
+    // A server of before says no version: the last word counts.
+    if (typeof version === 'number') {
+      if (version < this.#version && this.#unread !== null) return this.#unread
+      this.#version = version
+    }
     this.#unread = unread
-    this.#listeners.tell({ type: 'unread', unread })
+    return unread
+  }
+
+  #count(counted: Counted): number {
+    const before = this.#unread
+    const unread = this.#newer(counted)
+    if (unread !== before) this.#listeners.tell({ type: 'unread', unread })
+    return unread
   }
 }

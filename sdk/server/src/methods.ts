@@ -290,11 +290,11 @@ export interface Methods {
   }
   notifications: {
     params: { user: string; after?: string; limit?: number; unread?: boolean }
-    result: { notifications: Notification[]; unread: number; next: string | null }
+    result: { notifications: Notification[]; unread: number; version: number; next: string | null }
   }
   notification_remove: {
     params: { user: string } & ({ ids: readonly string[] } | { all: true } | { read: true })
-    result: { removed: number; unread: number }
+    result: { removed: number; unread: number; version: number }
   }
   events: {
     params: { after?: number; limit?: number; wait?: number }

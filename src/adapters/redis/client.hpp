@@ -19,6 +19,7 @@
 #include "core/clock.hpp"
 #include "core/result.hpp"
 #include "core/service_url.hpp"
+#include "metrics/labels.hpp"
 #include "net/epoll_loop.hpp"
 
 namespace gatecast::redis {
@@ -27,7 +28,7 @@ namespace gatecast::redis {
 using ReplyDone = std::move_only_function<void(Result<Value>)>;
 using Texts = std::span<const std::string_view>;
 
-/// Lua, sent by its hash; a server that does not know it gets the source.
+/// Lua, sent by its hash; a server that does not know it gets the source. Outlives the client.
 class Script {
  public:
   explicit Script(std::string_view source);
@@ -53,7 +54,10 @@ class Client {
   struct Options {
     ServiceUrl url;
     std::string ca_file{};
-    std::string name{};  // shown by CLIENT LIST
+    std::string name{};    // shown by CLIENT LIST
+    std::string prefix{};  // of the topic of probes (a user of Redis may be held to a prefix)
+    metrics::RedisRole role = metrics::RedisRole::broker;
+    bool topics = true;  // without them there is no connection for topics, and a PING is the probe
     Duration deadline = std::chrono::seconds{2};
     std::size_t queue_commands = 65'536;
     std::size_t queue_bytes = 64u << 20;
