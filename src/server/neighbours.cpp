@@ -13,6 +13,7 @@ namespace {
 
 constexpr Duration kTickEvery = std::chrono::seconds{1};
 constexpr unsigned kHistoryEvery = 30;  // ticks
+constexpr unsigned kJudgeEvery = 10;
 // Signs of one loss come one after the other, and judging everybody asks the store for all who have grants.
 constexpr Duration kJudgeAfter = std::chrono::seconds{1};
 constexpr Duration kWaitMax = std::chrono::minutes{10};
@@ -54,6 +55,8 @@ Task<void> Neighbours::stop() {
 void Neighbours::tick() {
   // Nobody says what changes, so that what is read now is good for a moment only.
   if (!nodes_.in_touch()) services_.grants->forget_all();
+  // Whoever moved a grant that ran out may have gone before it told anybody: what is open is judged by time as well.
+  if (ticks_ % kJudgeEvery == kJudgeEvery - 1) rejudge_all(services_);
   if (ticks_++ % kHistoryEvery == 0) {
     ++running_;
     spawn(ask_history(), [this] {

@@ -182,7 +182,9 @@ export class Crowd {
   }
 
   async stream(channel: string): Promise<Kept[]> {
-    const { publications } = await done(this.#servers[0]!, 'history', { channel, limit: -1 })
+    // Another node than the publisher's may still be finding its way to the server that has the channel.
+    const read = () => done(this.#servers[0]!, 'history', { channel, limit: -1 }).catch(() => undefined)
+    const { publications } = await until(`the history of ${channel}`, read)
     return (publications as { data: number; offset: number }[]).map(({ data, offset }) => ({ number: data, offset }))
   }
 

@@ -19,7 +19,7 @@ Error error_of(std::string_view name, const std::string& text) {
     if (word == passing) return fail(Errc::temporarily_unavailable, "redis: " + text);
   }
   metrics::count<"broker_script_errors_total">();
-  log::error("broker_script", {{"script", name}, {"detail", text}});
+  log::warn("broker_script", {{"script", name}, {"detail", text}});
   return fail(Errc::temporarily_unavailable, "redis: " + text);
 }
 
