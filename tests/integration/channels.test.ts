@@ -246,6 +246,8 @@ describe('presence', () => {
     const three = await new Client(t, server, await signIn(server)).connect()
     const room = await one.subscription('room:1').on()
     await two.subscription('room:1').on()
+    // With a shared broker word of who came may be on its way still.
+    await until('both to have been seen coming', () => room.joins.length === 2)
     const last = await three.subscription('room:1').on()
     const stats = await room.subscription.presenceStats()
     assert.deepEqual([stats.numClients, stats.numUsers], [3, 2])

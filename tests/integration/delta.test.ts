@@ -73,6 +73,7 @@ describe('delta', () => {
     const watched = clients.map((client) => client.subscription('state:1', kDelta))
     await Promise.all(watched.slice(0, 18).map((w) => w.on()))
     await publishAll(server, 'state:1', states(1, 5))
+    await watched[0]!.has(5)
     await Promise.all(watched.slice(18).map((w) => w.on()))
     await publishAll(server, 'state:1', states(6, 15))
     for (const [i, w] of watched.entries()) {
