@@ -76,8 +76,8 @@ TEST(RedisClient, AServerThatRepeatsAnUnknownCommandDoesNotTellThePassword) {
 
 TEST(RedisClient, TopicsAreHeardAndAgainAfterACut) {
   TestRedis server;
-  At at(server.url());
   Notes notes;
+  At at(server.url());
   at.loop().call([&] {
     for (const char* name : {"a", "b"}) at.client().listen(name, notes);
   });
@@ -103,8 +103,8 @@ TEST(RedisClient, TopicsAreHeardAndAgainAfterACut) {
 
 TEST(RedisClient, ManyTopicsInBatches) {
   TestRedis server;
-  At at(server.url());
   Notes notes;
+  At at(server.url());
   at.loop().call([&] {
     for (int i = 0; i < 5000; ++i) at.client().listen(fmt::format("t{}", i), notes);
   });
@@ -138,8 +138,8 @@ TEST(RedisClient, AServerThatStandsStillIsNoticedAndFoundAgain) {
 
 TEST(RedisClient, AKilledServerIsFoundAgainEmptyAndTopicsAreTold) {
   TestRedis server;
-  At at(server.url());
   Notes notes;
+  At at(server.url());
   at.loop().call([&] { at.client().listen("a", notes); });
   ASSERT_TRUE(at.loop().until([&] { return notes.subscribed.size() == 1; }));
   EXPECT_EQ(at.command({"SET", "a", "1"})->text, "OK");
@@ -256,9 +256,9 @@ TEST(RedisClient, AFullQueueRefusesBeforeAnythingIsSent) {
 
 TEST(RedisClient, NothingIsCalledAfterStop) {
   TestRedis server;
+  Notes notes;
   At at(server.url());
   ASSERT_TRUE(at.touch());
-  Notes notes;
   bool called = false;
   at.loop().call([&] {
     at.client().listen("a", notes);

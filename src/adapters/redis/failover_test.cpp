@@ -20,8 +20,8 @@ TEST(RedisSentinel, AFailoverIsFollowedAndTopicsAreTold) {
   sentinel.command({"SENTINEL", "MONITOR", "mymaster", "127.0.0.1", port, "1"});
   sentinel.command({"SENTINEL", "SET", "mymaster", "down-after-milliseconds", "500"});
   // A second one that nobody runs is passed over.
-  At at(fmt::format("redis+sentinel://127.0.0.1:{},127.0.0.1:{}/mymaster", testing::free_port(), sentinel.port()));
   Notes notes;
+  At at(fmt::format("redis+sentinel://127.0.0.1:{},127.0.0.1:{}/mymaster", testing::free_port(), sentinel.port()));
   at.loop().call([&] { at.client().listen("a", notes); });
   ASSERT_TRUE(at.touch()) << at.trouble();
   ASSERT_TRUE(at.loop().until([&] { return notes.subscribed.size() == 1; }));
@@ -90,8 +90,8 @@ class RedisCluster : public ::testing::Test {
 TEST_F(RedisCluster, KeysAndTopicsGoToTheirOwnersAndFollowASlotThatMoves) {
   static const Script script("return redis.call('INCRBY', KEYS[1], ARGV[1])");
   EXPECT_TRUE(At(servers_[0]->url()).refusal().contains("redis+cluster"));
-  At at(url());
   Notes notes;
+  At at(url());
   std::vector<std::string> names;
   for (int i = 0; i < 30; ++i) names.push_back(fmt::format("{{{}}}t", i));
   at.loop().call([&] {
@@ -142,8 +142,8 @@ TEST_F(RedisCluster, AMasterThatDiesIsReplacedByItsReplica) {
       [&] { return servers_[3]->command({"CLUSTER", "REPLICATE", master}).text == "OK"; }, 10s));
   ASSERT_TRUE(testing::LoopThread().until(
       [&] { return servers_[3]->command({"INFO", "replication"}).text.contains("master_link_status:up"); }, 15s));
-  At at(url());
   Notes notes;
+  At at(url());
   at.loop().call([&] { at.client().listen("foo", notes); });
   ASSERT_TRUE(at.touch(10s)) << at.trouble();
   ASSERT_EQ(owner("foo"), 2u);

@@ -38,8 +38,8 @@ TEST(RedisFaults, AnAnswerCutInTheMiddleFailsAllThatWaitedAndTheNextIsItsOwn) {
 TEST(RedisFaults, MessagesThatStopArrivingAreNoticedByTheProbe) {
   TestRedis server;
   CuttingProxy proxy(server.port());
-  At at(proxy.url());
   Notes notes;
+  At at(proxy.url());
   at.loop().call([&] { at.client().listen("a", notes); });
   ASSERT_TRUE(at.loop().until([&] { return notes.subscribed.size() == 1 && at.client().in_touch(); }));
   proxy.swallow(true);
@@ -77,9 +77,9 @@ class RedisTls : public ::testing::Test {
 TEST_F(RedisTls, SpeaksToAServerUnderAKnownAuthority) {
   auto server = start("DNS:localhost,IP:127.0.0.1");
   for (const char* host : {"localhost", "127.0.0.1"}) {
+    Notes notes;
     At at(url(host), {.url = {}, .ca_file = ca_file_});
     ASSERT_TRUE(at.touch()) << at.trouble();
-    Notes notes;
     at.loop().call([&] { at.client().listen("a", notes); });
     ASSERT_TRUE(at.loop().until([&] { return notes.subscribed.size() == 1; }));
     // Many records in each direction.
