@@ -180,24 +180,13 @@ void MemoryBroker::clear(std::string_view channel, Done<void> done) {
   });
 }
 
-PublicationRef MemoryBroker::news(std::string_view channel, const ClientInfo& who, PublicationKind kind) {
-  auto publication = std::make_shared<Publication>();
-  publication->channel = channel;
-  publication->user = who.user;
-  publication->client = who.client;
-  publication->conn_info = who.conn_info;
-  publication->chan_info = who.chan_info;
-  publication->kind = kind;
-  return publication;
-}
-
 void MemoryBroker::enter(std::string_view channel, ClientInfoRef who, bool listed, bool told) {
   Lock lock(truth_.mutex_);
   mine_[std::string(channel)][who->client] = {who, listed, told};
   std::erase_if(left_, [&](const Left& l) { return l.channel == channel && l.who->client == who->client; });
   if (!connected_ || stopped_) return;
   truth_.enter(channel, who, *this, listed, told);
-  if (told) truth_.pass_on(news(channel, *who, PublicationKind::join));
+  if (told) truth_.pass_on(presence_news(channel, *who, PublicationKind::join));
 }
 
 void MemoryBroker::leave(std::string_view channel, ClientInfoRef who, bool listed, bool told) {
@@ -206,7 +195,7 @@ void MemoryBroker::leave(std::string_view channel, ClientInfoRef who, bool liste
   if (stopped_) return;
   if (!connected_) return left_.push_back({std::string(channel), std::move(who), listed, told});
   truth_.leave(channel, who);
-  if (told) truth_.pass_on(news(channel, *who, PublicationKind::leave));
+  if (told) truth_.pass_on(presence_news(channel, *who, PublicationKind::leave));
 }
 
 void MemoryBroker::presence(std::string_view channel, std::size_t most, Done<std::vector<ClientInfoRef>> done) {

@@ -155,7 +155,6 @@ class MemoryBroker final : public Broker {
   void post_answer(Loop::Fn fn);
   void post_message(Loop::Fn fn);
   void deliver(const PublicationRef& publication);
-  static PublicationRef news(std::string_view channel, const ClientInfo& who, PublicationKind kind);
 
   MemoryTruth& truth_;
   Loop& loop_;

@@ -198,7 +198,7 @@ void MemoryTruth::gone(const MemoryBroker& node) {
     std::erase_if(clients, [&](const auto& entry) {
       if (entry.second.node != &node) return false;
       if (entry.second.told) {
-        leaves.push_back(MemoryBroker::news(channel, *entry.second.who, PublicationKind::leave));
+        leaves.push_back(presence_news(channel, *entry.second.who, PublicationKind::leave));
       }
       return true;
     });

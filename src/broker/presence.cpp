@@ -2,6 +2,17 @@
 
 namespace gatecast::broker {
 
+PublicationRef presence_news(std::string_view channel, const ClientInfo& who, PublicationKind kind) {
+  auto publication = std::make_shared<Publication>();
+  publication->channel = channel;
+  publication->user = who.user;
+  publication->client = who.client;
+  publication->conn_info = who.conn_info;
+  publication->chan_info = who.chan_info;
+  publication->kind = kind;
+  return publication;
+}
+
 void Presence::drop_user(Channel& channel, const std::string& user) {
   const auto at = channel.users.find(user);
   if (--at->second == 0) channel.users.erase(at);

@@ -13,6 +13,8 @@
 #include <string_view>
 #include <vector>
 
+#include "broker/publication.hpp"
+
 namespace gatecast::broker {
 
 struct ClientInfo {
@@ -22,6 +24,9 @@ struct ClientInfo {
   std::string chan_info{};
 };
 using ClientInfoRef = std::shared_ptr<const ClientInfo>;
+
+/// That somebody has come or gone, as the channel's subscribers are told of it.
+PublicationRef presence_news(std::string_view channel, const ClientInfo& who, PublicationKind kind);
 
 struct PresenceCount {
   std::uint32_t clients = 0;

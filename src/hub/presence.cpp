@@ -2,28 +2,12 @@
 #include "hub/hub.hpp"
 
 namespace gatecast::hub {
-namespace {
-
-broker::PublicationRef news_of(const std::string& channel, const broker::ClientInfo& who,
-                               broker::PublicationKind kind) {
-  auto publication = std::make_shared<broker::Publication>();
-  publication->channel = channel;
-  publication->user = who.user;
-  publication->client = who.client;
-  publication->conn_info = who.conn_info;
-  publication->chan_info = who.chan_info;
-  publication->kind = kind;
-  return publication;
-}
-
-}  // namespace
-
 void Hub::enter(const std::string& channel, const broker::ClientInfoRef& who, bool listed, bool told) {
   check_.assert_here();
   to_home(channel, [channel, who, listed, told](Hub& home) {
     if (home.shared_ != nullptr) return home.shared_->broker().enter(channel, who, listed, told);
     if (listed) home.presence_.enter(channel, who);
-    if (told) home.home_spread(news_of(channel, *who, broker::PublicationKind::join));
+    if (told) home.home_spread(broker::presence_news(channel, *who, broker::PublicationKind::join));
   });
 }
 
@@ -32,7 +16,7 @@ void Hub::leave(const std::string& channel, const broker::ClientInfoRef& who, bo
   to_home(channel, [channel, who, listed, told](Hub& home) {
     if (home.shared_ != nullptr) return home.shared_->broker().leave(channel, who, listed, told);
     if (listed) home.presence_.leave(channel, who->client);
-    if (told) home.home_spread(news_of(channel, *who, broker::PublicationKind::leave));
+    if (told) home.home_spread(broker::presence_news(channel, *who, broker::PublicationKind::leave));
   });
 }
 

@@ -131,6 +131,13 @@ inline constexpr Family kFamilies[] = {
     {"broker_recoveries_total", Type::counter, "Recoveries asked of the shared broker.", Domain::recovery},
     {"broker_forks_total", Type::counter, "Streams found to go on at another server."},
     {"broker_interrupted_total", Type::counter, "Times a channel's publications may have been missed."},
+    {"broker_asked_total", Type::counter, "Times a channel's home asked the shared broker for what it had not got."},
+    {"broker_caught_up_total", Type::counter, "Publications that came so."},
+    {"broker_moved_total", Type::counter,
+     "Channels whose subscribers were told that publications are lost, or that the epoch is new."},
+    {"broker_pushes_waiting", Type::gauge, "Messages of the server's own that wait for the shared broker."},
+    {"broker_pushes_lost_total", Type::counter, "Those that no place was left for, or that it could not take."},
+    {"nodes", Type::gauge, "Nodes of the deployment that this one hears of, itself included."},
     {"broker_leaves_for_dead_total", Type::counter, "Leaves told for nodes that had vanished."},
     {"broker_script_errors_total", Type::counter, "Answers of the shared broker that were errors of ours."},
     // inside

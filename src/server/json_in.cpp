@@ -20,7 +20,7 @@ std::optional<std::string> read_text(std::string_view raw) {
   if (!text.escaped) return std::string(text.raw);
   std::string scratch;
   auto plain = protocol::unescape(text, scratch);
-  if (!plain) return std::nullopt;
+  if (!plain || plain->contains('\0')) return std::nullopt;
   return std::string(*plain);
 }
 
@@ -61,7 +61,7 @@ Result<std::string> JsonIn::text(std::string_view name) const {
   const auto* value = find(name);
   if (value == nullptr || *value == "null") return fail(Errc::field_missing, std::string(name));
   auto plain = read_text(*value);
-  if (!plain) return invalid(name, "not a text");
+  if (!plain) return invalid(name, "not a text without zero bytes");
   return std::move(*plain);
 }
 
@@ -114,7 +114,7 @@ Result<std::vector<std::string>> JsonIn::texts(std::string_view name, std::size_
   std::vector<std::string> out;
   for (const auto item : *raw) {
     auto plain = read_text(item);
-    if (!plain) return invalid(name, "not an array of texts");
+    if (!plain) return invalid(name, "not an array of texts without zero bytes");
     out.push_back(std::move(*plain));
   }
   return out;

@@ -28,7 +28,7 @@ class JsonIn {
   /// All members in their order, values as they stand.
   std::span<const std::pair<std::string, std::string_view>> members() const { return members_; }
   bool has(std::string_view name) const { return find(name) != nullptr; }
-  /// A required text. Error: field_missing, field_invalid.
+  /// A required text, without zero bytes: no store keeps those. Error: field_missing, field_invalid.
   Result<std::string> text(std::string_view name) const;
   /// A text, or empty where absent or null.
   Result<std::string> optional_text(std::string_view name) const;

@@ -34,6 +34,15 @@ TEST(JsonIn, NamesWhatIsMissingOrOfTheWrongType) {
   EXPECT_EQ(code_of(in->optional_object("o")), Errc::field_invalid);
 }
 
+TEST(JsonIn, TakesNoZeroBytes) {
+  auto in = JsonIn::parse(R"({"a":"x\u0000y","l":["p","\u0000"],"data":{"kept":"\u0000"}})");
+  ASSERT_TRUE(in);
+  EXPECT_EQ(code_of(in->text("a")), Errc::field_invalid);
+  EXPECT_EQ(code_of(in->optional_text("a")), Errc::field_invalid);
+  EXPECT_EQ(code_of(in->texts("l", 9)), Errc::field_invalid);
+  EXPECT_EQ(in->raw("data"), R"({"kept":"\u0000"})");
+}
+
 TEST(JsonIn, BoundsArrays) {
   auto in = JsonIn::parse(R"({"l":["a","b","c"],"none":[]})");
   ASSERT_TRUE(in);

@@ -2,6 +2,7 @@
 
 #include "access/grants.hpp"
 #include "core/log.hpp"
+#include "metrics/registry.hpp"
 #include "server/granted.hpp"
 #include "server/json_in.hpp"
 #include "server/json_out.hpp"
@@ -53,6 +54,7 @@ Task<void> Neighbours::stop() {
 }
 
 void Neighbours::tick() {
+  metrics::gauge_set<"nodes">(static_cast<std::int64_t>(nodes_.all().size()));
   // Nobody says what changes, so that what is read now is good for a moment only.
   if (!nodes_.in_touch()) services_.grants->forget_all();
   // Whoever moved a grant that ran out may have gone before it told anybody: what is open is judged by time as well.

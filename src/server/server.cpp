@@ -305,7 +305,8 @@ Task<void> Server::drain(std::promise<void>& drained) {
   co_await sessions_->drain();
   // The farewell: nobody here decides anything any more.
   if (parts_.shared.nodes != nullptr) co_await parts_.shared.nodes->stop();
-  // Once this comes back the store has told of every change before it, and tells of none any more.
+  // A file's store answers in order: once this comes back it has told of every change before it. PostgreSQL's waits for
+  // what is under way as it stops.
   static_cast<void>((co_await parts_.store.ping()).has_value());
   drained.set_value();
 }

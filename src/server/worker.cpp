@@ -298,6 +298,18 @@ void Worker::report_slow_stats() {
   metrics::gauge_set<"history_bytes">(static_cast<std::int64_t>(hub_.histories().bytes()));
   metrics::gauge_set<"log_bytes">(static_cast<std::int64_t>(hub_.log_bytes()));
   metrics::gauge_set<"outbox_bytes">(static_cast<std::int64_t>(hub::Outbox::all_bytes()));
+  if (hub_.shared() != nullptr) report_shared_stats(*hub_.shared());
+}
+
+void Worker::report_shared_stats(const hub::SharedHomes& homes) {
+  const auto& now = homes.stats();
+  metrics::add<"broker_asked_total">(now.asked - reported_shared_.asked);
+  metrics::add<"broker_caught_up_total">(now.caught_up - reported_shared_.caught_up);
+  metrics::add<"broker_moved_total">(now.moved - reported_shared_.moved);
+  reported_shared_ = now;
+  const auto lost = homes.pushes().lost();
+  metrics::add<"broker_pushes_lost_total">(lost - std::exchange(reported_pushes_lost_, lost));
+  metrics::gauge_set<"broker_pushes_waiting">(static_cast<std::int64_t>(homes.pushes().waiting()));
 }
 
 }  // namespace gatecast::server

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "hub/hub.hpp"
+#include "hub/shared_homes.hpp"
 #include "limits/crowd.hpp"
 #include "limits/pace.hpp"
 #include "net/shard.hpp"
@@ -117,6 +118,7 @@ class Worker final : public net::Turns {
  private:
   void report_hub_stats();
   void report_slow_stats();
+  void report_shared_stats(const hub::SharedHomes& homes);
   void tell_refused();
   void leave_blind();
   void tend();
@@ -145,6 +147,8 @@ class Worker final : public net::Turns {
   hub::HubStats reported_slowly_;
   std::uint64_t reported_evicted_ = 0;
   std::uint64_t reported_left_out_ = 0;
+  hub::SharedStats reported_shared_;
+  std::uint64_t reported_pushes_lost_ = 0;
   const limits::Pace connection_pace_;
   const limits::Pace user_pace_;
   const limits::Pace accept_pace_;

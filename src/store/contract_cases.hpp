@@ -81,7 +81,7 @@ TEST_P(StoreContract, AZeroByteIsKeptOrRefused) {
   if (done) {
     EXPECT_EQ(view->user.nickname, request.new_user.nickname);
   } else {
-    EXPECT_EQ(done.error().code, Errc::store_failed);
+    EXPECT_EQ(done.error().code, Errc::field_invalid);
     EXPECT_TRUE(sign_in("wallet", "a").created);
   }
 }

@@ -167,6 +167,12 @@ export class FaultProxy {
   get port(): number {
     return (this.#listener.address() as AddressInfo).port
   }
+  get origin(): string {
+    return `http://127.0.0.1:${this.port}`
+  }
+  get websocket(): string {
+    return `ws://127.0.0.1:${this.port}/connection/websocket`
+  }
   get open(): number {
     for (const pair of this.#pairs) if (pair.over) this.#pairs.delete(pair)
     return this.#pairs.size
@@ -181,6 +187,16 @@ export class FaultProxy {
   /** The network is away both ways, for open connections and new ones; what was on its way arrives after `heal`. */
   partition(): void {
     this.suffer({ hold: ['toServer', 'toClient'] })
+  }
+
+  /** New connections are reset at once; those that are open stay as they are. */
+  refuse(): void {
+    this.suffer({ refuse: true, only: 'new' })
+  }
+
+  /** The open connections are silent from here on, as after a cable was pulled; new ones work. */
+  freeze(): void {
+    for (const pair of this.#pairs) pair.suffer({ lose: ['toServer', 'toClient'] })
   }
 
   /** What was refused or held passes again. Connections of which something was swallowed stay dead. */

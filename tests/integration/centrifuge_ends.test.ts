@@ -208,7 +208,10 @@ describe('ends', () => {
     })
 
     test('3008: a client that does not read; it comes back to what is new, and nothing is out of order', async () => {
-      const one = await connected(await appToken('slow'))
+      // With pings that come seldom: those that it does not answer would end it first.
+      const patient = await startRealtime(suite, { limits: { queue_bytes: 65536 } })
+      const token = await appToken('slow')
+      const one = await new Client(suite, patient.websocket, { token }).connect()
       const log = await one.subscription('long:slow').on()
       const socket = one.sockets[0]!
       socket.pause()
@@ -216,14 +219,14 @@ describe('ends', () => {
       const filler = randomBytes(40_000).toString('base64')
       let n = 0
       await until('the server to give it up', async () => {
-        await publish(server, 'long:slow', { n: (n += 1), filler })
-        return (await call(`${server.ops}/stats`, 'GET')).body.slowConsumers === 1
+        await publish(patient, 'long:slow', { n: (n += 1), filler })
+        return (await call(`${patient.ops}/stats`, 'GET')).body.slowConsumers === 1
       })
       socket.resume()
       await returnsAfter(one, 3008, 'slow')
       const { recovered, wasRecovering } = await log.subscribed(2)
       assert.equal(wasRecovering, true)
-      await publish(server, 'long:slow', { n: (n += 1) })
+      await publish(patient, 'long:slow', { n: (n += 1) })
       const got = () => log.data.map((data) => (data as { n: number }).n)
       await until('the last', () => got().at(-1) === n)
       const read = got().findIndex((each, i) => each !== i + 1)

@@ -4,7 +4,7 @@ import { after, before, describe, test, type TestContext } from 'node:test'
 import { type Options } from 'centrifuge'
 import { api } from '../harness/api.ts'
 import { Client, numbers, publish, publishAll, refusedWith, type State } from '../harness/client.ts'
-import { Proxy } from '../harness/proxy.ts'
+import { FaultProxy } from '../harness/fault_proxy.ts'
 import { appToken, kLogSize, metric, startRealtime } from '../harness/realtime.ts'
 import { Suite } from '../harness/scope.ts'
 import { type Server } from '../harness/server.ts'
@@ -14,17 +14,17 @@ const kRecovered: State = { recovered: true, wasRecovering: true, positioned: tr
 const kUnrecovered: State = { ...kRecovered, recovered: false }
 
 async function throughProxy(t: TestContext, server: Server, user: string, options: Partial<Options> = {}) {
-  const proxy = await Proxy.open(t, server.port)
+  const proxy = await FaultProxy.open(t, server.port)
   const client = await new Client(t, proxy.websocket, { token: await appToken(user), ...options }).connect()
   return { proxy, client }
 }
 
 /** Breaks every connection, and none is made until `meanwhile` is done. */
-async function away(proxy: Proxy, meanwhile: () => Promise<unknown>): Promise<void> {
-  proxy.mood = 'refusing'
+async function away(proxy: FaultProxy, meanwhile: () => Promise<unknown>): Promise<void> {
+  proxy.refuse()
   proxy.cut()
   await meanwhile()
-  proxy.mood = 'passing'
+  proxy.heal()
 }
 
 describe('a connection that breaks', { concurrency: true }, () => {
@@ -141,7 +141,7 @@ describe('a connection that breaks', { concurrency: true }, () => {
 
   test('a slow network: replies and publications keep their order', async (t) => {
     const { proxy, client } = await throughProxy(t, server, 'slow')
-    proxy.mood = { delayMs: 80 }
+    proxy.suffer({ delay: { least: 80, most: 80 } })
     const log = client.subscription('log:slow')
     log.subscription.subscribe()
     await publishAll(server, 'log:slow', numbers(1, 20))

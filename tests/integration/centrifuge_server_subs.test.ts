@@ -5,7 +5,7 @@ import { type Options } from 'centrifuge'
 import { type JWTPayload } from 'jose'
 import { api } from '../harness/api.ts'
 import { Client, numbers, publish, publishAll } from '../harness/client.ts'
-import { Proxy } from '../harness/proxy.ts'
+import { FaultProxy } from '../harness/fault_proxy.ts'
 import { appToken, kLogSize, startRealtime } from '../harness/realtime.ts'
 import { Suite } from '../harness/scope.ts'
 import { type Server } from '../harness/server.ts'
@@ -46,18 +46,18 @@ describe('subscriptions of the server with the official client', { concurrency: 
   })
 
   test('over broken connections: what was missed in each channel, and it says where that is too much', async (t) => {
-    const proxy = await Proxy.open(t, server.port)
+    const proxy = await FaultProxy.open(t, server.port)
     const ann = await (await client(t, 's-cut', { channels: ['log:s-few', 'log:s-over', 'value:s', 'plain:s-cut'] }, {}, proxy.websocket)).connect()
     const all = ['log:s-few', 'log:s-over', 'value:s', 'plain:s-cut']
     for (const channel of all) await publish(server, channel, 'before')
     await until('one of each', () => ann.got.length === all.length)
-    proxy.mood = 'refusing'
+    proxy.refuse()
     proxy.cut()
     await publishAll(server, 'log:s-few', numbers(1, 30))
     await publishAll(server, 'log:s-over', numbers(1, kLogSize + 1))
     await publishAll(server, 'value:s', [1, 2, 3])
     await publish(server, 'plain:s-cut', 'unheard')
-    proxy.mood = 'passing'
+    proxy.heal()
     await ann.connected(2)
     for (const channel of all) await publish(server, channel, 'after')
     for (const channel of all) await until(`the last of ${channel}`, () => of(ann, channel).at(-1) === 'after')

@@ -4,7 +4,7 @@ import { after, before, describe, test } from 'node:test'
 import { api } from '../harness/api.ts'
 import { Client, numbers, publish, publishAll, type Watched } from '../harness/client.ts'
 import { done, known, startNodes } from '../harness/nodes.ts'
-import { Proxy } from '../harness/proxy.ts'
+import { FaultProxy } from '../harness/fault_proxy.ts'
 import { appToken } from '../harness/realtime.ts'
 import { Suite, type Scope } from '../harness/scope.ts'
 import { type Server } from '../harness/server.ts'
@@ -70,7 +70,7 @@ describe('channels on three nodes', () => {
   for (const missed of [0, 1, 60, 300]) {
     test(`a client that moves from node to node recovers ${missed} publications, once and in order`, async (t) => {
       const channel = `long:moves${missed}`
-      const proxy = await Proxy.open(t, node(0).port)
+      const proxy = await FaultProxy.open(t, node(0).port)
       const client = await new Client(t, proxy.websocket, { token: await appToken(`mover${missed}`) }).connect()
       const log = await client.subscription(channel).on()
       let sent = 0
@@ -81,11 +81,11 @@ describe('channels on three nodes', () => {
       await send(3, 1)
       await log.has(3)
       for (const next of [1, 2, 0]) {
-        proxy.mood = 'refusing'
+        proxy.refuse()
         proxy.cut()
         await send(missed, next + 1)
         proxy.redirect(node(next).port)
-        proxy.mood = 'passing'
+        proxy.heal()
         await log.subscribed(log.states.length + 1)
         await send(2, next)
         await log.has(sent)

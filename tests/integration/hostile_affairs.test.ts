@@ -63,6 +63,38 @@ describe('the times of a grant', () => {
   })
 })
 
+// PostgreSQL keeps no zero byte in a text: it was once "the store failed", to be tried again for ever.
+describe('a zero byte', () => {
+  test('in a text is refused, the same on every store', async () => {
+    const { user, grants } = await done('user_export', { user: 'ann' })
+    for (const [method, params] of [
+      ['user_upsert', { user: { id: 'ann', nickname: 'a\0b' } }],
+      ['user_upsert', { user: { id: 'ann', identities: [{ kind: 'app', subject: '\0' }] } }],
+      ['grant_add', { user: 'ann', resource: 'post:1\0' }],
+      ['grant_add', { user: 'ann\0', resource: 'post:1' }],
+      ['notify', { user: 'ann', kind: 'like\0', data: 1 }],
+      ['notify', { users: ['ann', '\0'], kind: 'like', data: 1 }],
+      ['publish', { channel: 'a\0', data: 1 }],
+    ] as const) {
+      await refused(method, params, 'field_invalid')
+    }
+    const now = await done('user_export', { user: 'ann' })
+    assert.deepEqual([now.user, now.grants, now.notifications], [user, grants, []])
+  })
+
+  test('in a value passes on as it came', async () => {
+    await done('grant_add', { user: 'ann', resource: 'zero', meta: { a: '\0' } })
+    const { grants } = await done('grants', { user: 'ann' })
+    assert.deepEqual(grants.find(({ resource }: { resource: string }) => resource === 'zero').meta, { a: '\0' })
+    await done('grant_remove', { user: 'ann', resource: 'zero' })
+  })
+
+  test('in the name that an issuer gives is no name', async () => {
+    const { status, body } = await get(server, '/api/user/grants', await appToken('7\0'))
+    assert.equal(status, 401, JSON.stringify(body))
+  })
+})
+
 test('a filter that `grants` does not have is named', () => refused('grants', { user: 'ann', resource: 'far' }, 'field_invalid'))
 
 test('no batch waits for the log as often as it has commands', async () => {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { GrantChange, NotificationChange } from 'gatecast'
-import { Proxy } from '../harness/proxy.ts'
+import { FaultProxy } from '../harness/fault_proxy.ts'
 import { api } from '../harness/api.ts'
 import { publish } from '../harness/client.ts'
 import { App, slowStorage } from '../harness/sdk.ts'
@@ -45,7 +45,7 @@ test('a purchase opens the post in both of the buyer\'s devices and in nobody el
 
 test('bought while the page was away: known as soon as it is back, and only what is new is asked for', async (t) => {
   const server = await startServer(t)
-  const proxy = await Proxy.open(t, server.port)
+  const proxy = await FaultProxy.open(t, server.port)
   const app = new App(t, server.origin, { realtime: { websocket: proxy.websocket } })
   const { user } = await app.signIn()
   await grant(server, user.id, 'post:1')
@@ -53,12 +53,12 @@ test('bought while the page was away: known as soon as it is back, and only what
   app.gatecast.grants.on((change) => heard.push(change))
   await until('the first', () => app.gatecast.grants.has('post:1') && app.gatecast.connection === 'connected')
   const asked = app.count('/api/user/grants')
-  proxy.mood = 'refusing'
+  proxy.refuse()
   proxy.cut()
   await until('the break to be noticed', () => app.gatecast.connection === 'connecting')
   await grant(server, user.id, 'post:2')
   await ungrant(server, user.id, 'post:1')
-  proxy.mood = 'passing'
+  proxy.heal()
   await until('what happened meanwhile', () => app.gatecast.grants.has('post:2') && !app.gatecast.grants.has('post:1'))
   assert.equal(app.count('/api/user/grants'), asked, 'the connection brought it')
   await grant(server, user.id, 'post:3')
@@ -87,21 +87,21 @@ test('a grant that ends by the clock is gone; without a connection grants come b
 test('a list too long for a message comes by HTTP, when the page is new and when it was away', async (t) => {
   // A message may have a quarter of it.
   const server = await startServer(t, { config: { limits: { queue_bytes: '64KB' } } })
-  const proxy = await Proxy.open(t, server.port)
+  const proxy = await FaultProxy.open(t, server.port)
   const app = new App(t, server.origin, { realtime: { websocket: proxy.websocket } })
   const { user } = await app.signIn()
   const meta = { text: 'x'.repeat(4000) }
   for (let n = 0; n < 6; n += 1) await grant(server, user.id, `post:${n}`, { meta })
   await app.gatecast.connect()
   await until('all of them', () => app.gatecast.grants.list().length === 6)
-  proxy.mood = 'refusing'
+  proxy.refuse()
   proxy.cut()
   await until('the break to be noticed', () => app.gatecast.connection === 'connecting')
   // More than the history of the user's channel tells a page that was away.
   for (let n = 0; n < 110; n += 1) await grant(server, user.id, 'post:5', { meta: { n } })
   await ungrant(server, user.id, 'post:0')
   const asked = app.count('/api/user/grants')
-  proxy.mood = 'passing'
+  proxy.heal()
   await until('the newest list', () => !app.gatecast.grants.has('post:0') && app.gatecast.grants.has('post:5'))
   assert.ok(app.count('/api/user/grants') > asked)
   assert.deepEqual(app.errors.map(({ code }) => code).filter((code) => code !== 'network'), [])

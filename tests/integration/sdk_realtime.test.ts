@@ -5,7 +5,7 @@ import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
 import type { EthereumProvider } from 'gatecast'
-import { Proxy } from '../harness/proxy.ts'
+import { FaultProxy } from '../harness/fault_proxy.ts'
 import { api } from '../harness/api.ts'
 import { publish } from '../harness/client.ts'
 import { ethereumConfig, ethereumWallet } from '../harness/ethereum.ts'
@@ -88,17 +88,17 @@ test('history, presence, comings and goings, and a refusal with its code', async
 
 test('what was published while away comes once the connection is back', async (t) => {
   const server = await startServer(t, { config: { namespace: kNamespaces } })
-  const proxy = await Proxy.open(t, server.port)
+  const proxy = await FaultProxy.open(t, server.port)
   const app = new App(t, server.origin, { realtime: { websocket: proxy.websocket } })
   await app.signIn()
   const got: unknown[] = []
   await new Promise((subscribed) => app.gatecast.channel('log:away').subscribe({ subscribed, publication: ({ data }) => got.push(data) }))
   await publish(server, 'log:away', 1)
-  proxy.mood = 'refusing'
+  proxy.refuse()
   proxy.cut()
   await until('the break to be noticed', () => app.gatecast.connection === 'connecting')
   await publish(server, 'log:away', 2)
-  proxy.mood = 'passing'
+  proxy.heal()
   await publish(server, 'log:away', 3)
   await until('all three', () => got.length === 3)
   assert.deepEqual(got, [1, 2, 3])

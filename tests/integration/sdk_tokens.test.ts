@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
-import { Proxy } from '../harness/proxy.ts'
+import { FaultProxy } from '../harness/fault_proxy.ts'
 import { api, assertRefused, get } from '../harness/api.ts'
 import { onEnd, type Scope } from '../harness/scope.ts'
 import { App, kRefresh, signerOf, slowStorage } from '../harness/sdk.ts'
@@ -241,16 +241,16 @@ test('log-out is over here at once and on the server; the refresh token is worth
 
 test('log-out without a network is over here at once, and told to the server when it is back', async (t) => {
   const server = await startServer(t)
-  const proxy = await Proxy.open(t, server.port)
+  const proxy = await FaultProxy.open(t, server.port)
   const app = new App(t, proxy.websocket.replace('ws:', 'http:').replace('/connection/websocket', ''))
   await app.gatecast.auth.adopt(await minted(server, 'ann'))
   const token = await app.gatecast.auth.getToken()
-  proxy.mood = 'refusing'
+  proxy.refuse()
   proxy.cut()
   await app.gatecast.auth.logout()
   assert.equal(app.gatecast.auth.isAuthenticated(), false)
   assert.equal((await get(server, '/api/v2/auth/check', token)).status, 200)
-  proxy.mood = 'passing'
+  proxy.heal()
   await until('the server to be told', async () => (await get(server, '/api/v2/auth/check', token)).status === 401)
 })
 

@@ -44,18 +44,6 @@ const Statement& statement_of(const AuditQuery& query) {
   return query.before != 0 ? kBackOfUser : kForthOfUser;
 }
 
-AuditRow audit_from(const Row& row) {
-  return {.at = row.time(1),
-          .kind = row.text(2),
-          .user_id = row.text(3),
-          .sid = row.text(4),
-          .ip = row.text(5),
-          .code = row.text(6),
-          .detail = row.text(7),
-          .count = row.count(8),
-          .seq = row.count(0)};
-}
-
 struct Part {
   std::vector<AuditRow> rows;
   std::uint64_t read_to = 0;

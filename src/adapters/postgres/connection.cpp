@@ -196,7 +196,8 @@ void Connection::take_error(const pg_result* result, const Expected& from) {
   std::string detail = fmt::format("{}: {}", from.statement->name, failure_.sqlstate);
   if (!failure_.constraint.empty()) detail += fmt::format(" ({})", failure_.constraint);
   if (may_be_shown(failure_.sqlstate)) detail += fmt::format(" {}", one_line(field(result, PG_DIAG_MESSAGE_PRIMARY)));
-  error_ = fail(Errc::store_failed, std::move(detail));
+  const bool no_text = failure_.sqlstate == "22021";  // a text that is no UTF-8, or holds a zero byte
+  error_ = fail(no_text ? Errc::field_invalid : Errc::store_failed, std::move(detail));
 }
 
 void Connection::lose(std::string why) {

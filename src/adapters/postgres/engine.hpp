@@ -41,6 +41,8 @@ class Engine {
 
   /// Refuses new operations (`cancelled`), waits for those under way, closes the connections. May be called twice.
   void stop();
+  /// What goes on for long ends at its next part.
+  bool stopping() const { return stopping_; }
 
   /// Awaits `work(Op)`, a Task<Result<T>>, done on the store's thread. What `work` refers to outlives it, as the
   /// awaiting coroutine's own variables do.

@@ -6,20 +6,18 @@
 #include "adapters/postgres/operations.hpp"
 #include "adapters/postgres/sql_affairs.hpp"
 #include "adapters/postgres/sql_end.hpp"
+#include "store/grant_rules.hpp"
 
 namespace gatecast::postgres {
 
 using store::GrantChange;
-using store::GrantNews;
+using store::GrantHolder;
 using store::GrantRow;
-using store::GrantState;
 
 namespace {
 
 // A grant that another node has in hand is looked for again after this.
 constexpr std::chrono::milliseconds kPassedOver{100};
-
-#define GATECAST_PG_GRANT_COLUMNS "g.id, g.user_id, g.resource, g.key, g.state, g.from_at, g.until_at, g.meta"
 
 constexpr Statement kLockUser{"grants.lock_user", "SELECT 1 FROM gatecast.users WHERE id = $1 FOR KEY SHARE"};
 constexpr Statement kMakeHolder{
@@ -30,7 +28,7 @@ constexpr Statement kLockHolder{"grants.lock_holder",
                                 "SELECT version, standing FROM gatecast.grant_holders WHERE user_id = $1 FOR UPDATE"};
 constexpr Statement kWriteHolder{"grants.write_holder",
                                  "UPDATE gatecast.grant_holders SET version = $2, standing = $3 WHERE user_id = $1"};
-constexpr Statement kFind{"grants.find", "SELECT " GATECAST_PG_GRANT_COLUMNS
+constexpr Statement kFind{"grants.find", "SELECT " GATECAST_GRANT_COLUMNS
                                          " FROM gatecast.grants g"
                                          " WHERE g.user_id = $1 AND g.resource = $2 AND g.key = $3"};
 constexpr Statement kWrite{
@@ -43,9 +41,9 @@ constexpr Statement kMove{"grants.move", "UPDATE gatecast.grants SET state = $2,
 constexpr Statement kRemove{"grants.remove",
                             "DELETE FROM gatecast.grants g WHERE g.user_id = $1 AND ($2 = '' OR g.id = $2)"
                             " AND ($3 = '' OR g.resource = $3) AND ($4 IS NULL OR g.key = $4)"
-                            " RETURNING " GATECAST_PG_GRANT_COLUMNS};
+                            " RETURNING " GATECAST_GRANT_COLUMNS};
 // One statement, so that versions and rows are of one moment.
-constexpr Statement kOf{"grants.of", "SELECT u.n, h.version, " GATECAST_PG_GRANT_COLUMNS
+constexpr Statement kOf{"grants.of", "SELECT u.n, h.version, " GATECAST_GRANT_COLUMNS
                                      " FROM unnest($1) WITH ORDINALITY AS u (id, n)"
                                      " JOIN gatecast.grant_holders h ON h.user_id = u.id"
                                      " LEFT JOIN gatecast.grants g ON g.user_id = h.user_id AND g.state < 2"
@@ -58,79 +56,13 @@ constexpr Statement kNext{"grants.next", "SELECT min(change_at), " GATECAST_PG_N
 constexpr Statement kLockFree{"grants.lock_free",
                               "SELECT user_id, version, standing FROM gatecast.grant_holders WHERE user_id = ANY ($1)"
                               " ORDER BY user_id FOR UPDATE SKIP LOCKED"};
-constexpr Statement kDue{"grants.due", "SELECT " GATECAST_PG_GRANT_COLUMNS
+constexpr Statement kDue{"grants.due", "SELECT " GATECAST_GRANT_COLUMNS
                                        " FROM gatecast.grants g WHERE g.user_id = ANY ($1) AND g.change_at <= $2"
                                        " ORDER BY g.change_at, g.id LIMIT $3"};
 constexpr Statement kForget{"grants.forget", "DELETE FROM gatecast.grants WHERE user_id = $1"};
 constexpr Statement kForgetHolder{"grants.forget_holder", "DELETE FROM gatecast.grant_holders WHERE user_id = $1"};
 
-GrantRow grant_from(const Row& row, int at) {
-  GrantRow grant{.id = row.text(at), .user_id = row.text(at + 1), .resource = row.text(at + 2)};
-  grant.key = row.text(at + 3);
-  grant.state = static_cast<GrantState>(row.number(at + 4));
-  grant.from = row.time(at + 5);
-  if (!row.is_null(at + 6)) grant.until = row.time(at + 6);
-  grant.meta = row.text(at + 7);
-  return grant;
-}
-
-struct Holder {
-  std::uint64_t version = 0;
-  std::int64_t standing = 0;  // grants that are not over
-};
-
-GrantNews news_of(bool held_before, const GrantRow& now) {
-  const bool held = now.state == GrantState::held;
-  if (held) return held_before ? GrantNews::changed : GrantNews::added;
-  if (!held_before) return GrantNews::none;
-  return now.state == GrantState::over ? GrantNews::expired : GrantNews::removed;
-}
-
-std::string_view kind_of(GrantNews news) {
-  switch (news) {
-    case GrantNews::added: return "grant_added";
-    case GrantNews::none:
-    case GrantNews::changed: return "grant_changed";
-    case GrantNews::removed: return "grant_removed";
-    case GrantNews::expired: return "grant_expired";
-  }
-  return "grant_changed";
-}
-
-/// Resource and key are printable ASCII.
-std::string quoted(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out += '"';
-}
-
-// The detail's first line is the event's data; who asked for it is in the audit log alone.
-store::AuditRow noted(const GrantRow& grant, GrantNews news, bool gone, WallTime at, const std::string& actor,
-                      const std::string& ip) {
-  const std::string_view kind = gone ? "grant_removed" : kind_of(news);
-  std::string detail = fmt::format(R"({{"change":"{}","id":{},"resource":{},"key":{}}})", kind.substr(6),
-                                   quoted(grant.id), quoted(grant.resource), quoted(grant.key));
-  if (!actor.empty()) detail += "\n" + actor;
-  return {.at = at, .kind = std::string(kind), .user_id = grant.user_id, .ip = ip, .detail = std::move(detail)};
-}
-
-int standing(const std::optional<GrantRow>& grant) { return grant && grant->state != GrantState::over ? 1 : 0; }
-
-Holder holder_from(const Row& row, int at) { return {.version = row.count(at), .standing = row.number(at + 1)}; }
-
-/// The grant as it is asked for.
-GrantRow asked_for(const store::GrantAdd& request, const std::optional<GrantRow>& before, WallTime now) {
-  GrantRow grant{.id = request.id, .user_id = request.user_id, .resource = request.resource, .key = request.key};
-  if (before) grant = *before;
-  grant.from = request.from.value_or(before ? grant.from : now);
-  grant.until = request.ttl ? std::optional(grant.from + *request.ttl) : request.until;
-  grant.meta = request.meta;
-  grant.state = store::grant_state(grant.from, grant.until, now);
-  return grant;
-}
+GrantHolder holder_from(const Row& row, int at) { return {.version = row.count(at), .standing = row.number(at + 1)}; }
 
 Task<Result<store::GrantAdded>> add_in(Transaction& transaction, const store::GrantAdd& request) {
   Batch first_step;
@@ -139,28 +71,20 @@ Task<Result<store::GrantAdded>> add_in(Transaction& transaction, const store::Gr
   auto answers = co_await transaction.run(std::move(first_step));
   if (!answers) co_return answers.error();
   if ((*answers)[2].empty()) co_return fail(Errc::user_unknown);
-  Holder holder = holder_from((*answers)[2].front(), 0);
+  GrantHolder holder = holder_from((*answers)[2].front(), 0);
   const auto before = first((*answers)[3], [](const Row& row) { return grant_from(row, 0); });
   const WallTime now = transaction.now();
-  GrantRow grant = asked_for(request, before, now);
-  // What is due and not swept yet counts as it stands in the row: the same request again changes nothing.
-  if (before && grant.from == before->from && grant.until == before->until && grant.meta == before->meta) {
-    co_return store::GrantAdded{{*before, holder.version, GrantNews::none}, false};
-  }
-  holder.standing += standing(grant) - standing(before);
-  if (standing(grant) > standing(before) && holder.standing > static_cast<std::int64_t>(request.most)) {
-    co_return fail(Errc::grant_limit);
-  }
-  const GrantNews news = news_of(before && before->state == GrantState::held, grant);
-  if (news != GrantNews::none) ++holder.version;
+  auto added = add_to(holder, request, before, now);
+  if (!added || !added->changed) co_return added;
+  const GrantRow& grant = added->change.grant;
   Batch last;
   last.add(kWriteHolder, grant.user_id, holder.version, holder.standing);
   last.add(kWrite, grant.id, grant.user_id, grant.resource, grant.key, static_cast<int>(grant.state), grant.from,
            grant.until, grant.meta, now, grant_change_at(grant));
-  put_audit(last, noted(grant, news, false, now, request.actor, request.ip));
+  put_audit(last, grant_noted(added->change, now, request.actor, request.ip));
   auto done = co_await transaction.commit(std::move(last));
   if (!done) co_return done.error();
-  co_return store::GrantAdded{{std::move(grant), holder.version, news}, true};
+  co_return added;
 }
 
 struct Gone {
@@ -176,17 +100,14 @@ Task<Result<Gone>> remove_in(Transaction& transaction, const store::GrantRemove&
   if (!answers) co_return answers.error();
   const bool held_any = !(*answers)[1].empty();
   if (!held_any && !request.foreign && (*answers)[0].empty()) co_return fail(Errc::user_unknown);
-  Holder holder = held_any ? holder_from((*answers)[1].front(), 0) : Holder{};
+  GrantHolder holder = held_any ? holder_from((*answers)[1].front(), 0) : GrantHolder{};
   auto found = collect((*answers)[2], [](const Row& row) { return grant_from(row, 0); });
   std::ranges::sort(found, {}, [](const GrantRow& grant) { return std::tie(grant.resource, grant.key); });
   Gone gone{.result = {.removed = found.size(), .version = holder.version}};
   Batch last;
   for (GrantRow& grant : found) {
-    const GrantNews news = grant.state == GrantState::held ? GrantNews::removed : GrantNews::none;
-    if (news != GrantNews::none) ++holder.version;
-    holder.standing -= standing(grant);
-    put_audit(last, noted(grant, news, true, transaction.now(), request.actor, request.ip));
-    gone.changes.push_back({std::move(grant), holder.version, news});
+    const GrantChange& change = gone.changes.emplace_back(remove_from(holder, std::move(grant)));
+    put_audit(last, grant_removal_noted(change, transaction.now(), request.actor, request.ip));
   }
   if (gone.changes.empty()) co_return gone;
   last.add(kWriteHolder, request.user_id, holder.version, holder.standing);
@@ -205,7 +126,7 @@ struct Swept {
 Task<Result<Swept>> sweep_in(Transaction& transaction, const std::vector<std::string>& users, std::uint32_t limit) {
   auto locked = co_await transaction.query(kLockFree, users);
   if (!locked) co_return locked.error();
-  std::map<std::string, Holder> holders;
+  std::map<std::string, GrantHolder> holders;
   std::vector<std::string> free;
   for (int i = 0; i < locked->size(); ++i) {
     free.push_back((*locked)[i].text(0));
@@ -217,15 +138,10 @@ Task<Result<Swept>> sweep_in(Transaction& transaction, const std::vector<std::st
   Swept swept{.result = {.moved = static_cast<std::uint64_t>(due->size()), .now = now}};
   Batch last;
   for (GrantRow& grant : collect(*due, [](const Row& row) { return grant_from(row, 0); })) {
-    Holder& holder = holders[grant.user_id];
-    const bool held = grant.state == GrantState::held;
-    const GrantState before = std::exchange(grant.state, store::grant_state(grant.from, grant.until, now));
-    const GrantNews news = before == grant.state ? GrantNews::none : news_of(held, grant);
-    if (news != GrantNews::none) ++holder.version;
-    if (grant.state == GrantState::over) --holder.standing;
-    last.add(kMove, grant.id, static_cast<int>(grant.state), grant_change_at(grant));
-    put_audit(last, noted(grant, news, false, now, {}, {}));
-    swept.changes.push_back({std::move(grant), holder.version, news});
+    GrantHolder& holder = holders[grant.user_id];
+    const GrantChange& change = swept.changes.emplace_back(move_in(holder, std::move(grant), now));
+    last.add(kMove, change.grant.id, static_cast<int>(change.grant.state), grant_change_at(change.grant));
+    put_audit(last, grant_noted(change, now, {}, {}));
   }
   for (const auto& [user, holder] : holders) last.add(kWriteHolder, user, holder.version, holder.standing);
   const std::size_t next = last.put(kNext, std::optional(now));

@@ -14,7 +14,7 @@ using store::Unlinked;
 namespace {
 
 constexpr Statement kOfUser{"identities.of_user",
-                            "SELECT " GATECAST_PG_IDENTITY_COLUMNS " FROM gatecast.identities i WHERE i.user_id = $1"};
+                            "SELECT " GATECAST_IDENTITY_COLUMNS " FROM gatecast.identities i WHERE i.user_id = $1"};
 constexpr Statement kRemove{"identities.remove", "DELETE FROM gatecast.identities WHERE kind = $1 AND subject = $2"};
 
 /// Why a link's last step failed.

@@ -30,6 +30,23 @@ std::string value(const PgResult& result) { return PQntuples(result.get()) > 0 ?
 
 bool is_true(const PgResult& result) { return value(result) == "t"; }
 
+/// Whoever owns a schema or a table may hang triggers on it that run with the rights of who writes there. So both must
+/// belong to this role, to one that it is a member of, or to who rules the database anyway.
+Result<void> trust(PGconn* conn) {
+  auto stranger =
+      run(conn, "owner",
+          "SELECT format('%s belongs to the role %s', o.what, r.rolname) FROM ("
+          "SELECT 'the schema gatecast' AS what, nspowner AS owner FROM pg_namespace WHERE nspname = 'gatecast'"
+          " UNION ALL SELECT 'gatecast.' || relname, relowner FROM pg_class"
+          " WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = 'gatecast')) o"
+          " JOIN pg_roles r ON r.oid = o.owner WHERE NOT pg_has_role(o.owner, 'MEMBER') AND NOT r.rolsuper"
+          " AND r.oid <> (SELECT datdba FROM pg_database WHERE datname = current_database()) LIMIT 1");
+  if (!stranger) return stranger.error();
+  if (PQntuples(stranger->get()) == 0) return {};
+  return fail(Errc::store_failed, fmt::format("{}, whom {} has no reason to trust: ALTER … OWNER TO {}",
+                                              value(*stranger), PQuser(conn), PQuser(conn)));
+}
+
 /// Makes the schema, or says which right is missing to make it or to work in it.
 Result<void> claim(PGconn* conn) {
   auto mine = run(conn, "schema",
@@ -71,6 +88,7 @@ Result<void> make_version(PGconn* conn) {
 /// One step, or none where all is done; gives the state then.
 Result<SchemaState> step(PGconn* conn, std::span<const Migration> steps) {
   if (auto locked = run(conn, "lock", kLock); !locked) return locked.error();
+  if (auto trusted = trust(conn); !trusted) return trusted.error();
   Result<SchemaState> state = schema_state(conn);
   if (!state) return state;
   const int known = static_cast<int>(steps.size());

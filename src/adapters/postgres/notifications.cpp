@@ -1,12 +1,12 @@
 // Notifications: made for many users, read in pages, noted as read, removed. Whoever changes an inbox has its row
 // locked, and the statement that changes its notifications counts them in it.
 #include <algorithm>
-#include <charconv>
 #include <map>
 
 #include "adapters/postgres/operations.hpp"
 #include "adapters/postgres/sql_affairs.hpp"
 #include "adapters/postgres/sql_end.hpp"
+#include "store/notification_id.hpp"
 
 namespace gatecast::postgres {
 namespace {
@@ -188,13 +188,6 @@ Task<Result<std::vector<Notified>>> notify_in(Transaction& transaction, const No
   co_return out;
 }
 
-/// The place that an id begins with; 0: it is none of ours.
-std::int64_t place_in(const std::string& id) {
-  std::int64_t seq = 0;
-  const auto [at, ec] = std::from_chars(id.data(), id.data() + id.size(), seq);
-  return ec == std::errc{} && at != id.data() + id.size() && *at == '-' && seq > 0 ? seq : 0;
-}
-
 /// Those of the ids that may be the user's, once each, with their places.
 struct Chosen {
   std::vector<std::int64_t> places;
@@ -203,7 +196,7 @@ struct Chosen {
 Chosen chosen(const std::vector<std::string>& ids) {
   Chosen out;
   for (const std::string& id : ids) {
-    const std::int64_t place = place_in(id);
+    const std::int64_t place = store::place_in(id);
     if (place == 0 || std::ranges::find(out.ids, id) != out.ids.end()) continue;
     out.places.push_back(place);
     out.ids.push_back(id);

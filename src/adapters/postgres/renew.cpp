@@ -19,7 +19,7 @@ constexpr int kAttempts = 16;
 // Hashes of random secrets are compared, so how long that takes tells nothing.
 constexpr Statement kFind{
     "renew.find",
-    "SELECT " GATECAST_PG_VIEW_COLUMNS
+    "SELECT " GATECAST_VIEW_COLUMNS
     ", s.secret_hash IS NOT NULL AND s.secret_hash = $2, s.kept_gen, s.rotated_at, s.renewed_ip, " GATECAST_PG_NOW(
         "$3") " FROM" GATECAST_PG_VIEW_TABLES " WHERE s.sid = $1"};
 // $1 sid, $2 gen as read, $3 kept_gen as read, $4 the new kept_gen; the answer is whether the row was still so.
@@ -38,6 +38,11 @@ constexpr Statement kRepeatNoted{"renew.repeat_noted", GATECAST_PG_NOTED(GATECAS
 constexpr Statement kRotate{"renew.rotate", GATECAST_PG_ROTATE};
 constexpr Statement kRotateNoted{"renew.rotate_noted", GATECAST_PG_NOTED(GATECAST_PG_ROTATE, "$7", "$9", "$8", "$10")};
 constexpr Statement kEnd{"renew.end", GATECAST_PG_END("SELECT sid FROM gatecast.sessions WHERE sid = $6 AND gen = $7")};
+// In the same transaction: the control log's lock is held for no further round trip.
+constexpr Statement kNoteEnd{"renew.note_end",
+                             "INSERT INTO gatecast.audit (at, kind, user_id, sid, ip, code, detail, count)"
+                             " SELECT $1, $2, user_id, sid, $4, '', $5, 1 FROM gatecast.sessions"
+                             " WHERE sid = $3 AND gen = $6 AND ended_at = $1"};
 
 struct Found {
   RotationRow row;
@@ -84,19 +89,13 @@ Task<Result<std::vector<store::SessionRow>>> end_once(Transaction& tx, const Ren
   const std::string detail = "last renewed from " + found.renewed_ip;
   Batch batch;
   put_end(batch, kEnd, decision.reason, found.now, request.ip, detail, request.sid, found.row.gen);
-  if (decision.audit.empty()) {
-    auto rows = co_await tx.commit(std::move(batch));
-    if (!rows) co_return rows.error();
-    co_return ended_from(rows->front());
+  if (!decision.audit.empty()) {
+    const store::AuditRow row = noted_row(request, found, decision);
+    batch.add(kNoteEnd, row.at, row.kind, row.sid, row.ip, row.detail, found.row.gen);
   }
-  auto rows = co_await tx.run(std::move(batch));
+  auto rows = co_await tx.commit(std::move(batch));
   if (!rows) co_return rows.error();
-  auto ended = ended_from(rows->front());
-  Batch note;
-  if (!ended.empty()) put_audit(note, noted_row(request, found, decision));
-  auto committed = co_await tx.commit(std::move(note));
-  if (!committed) co_return committed.error();
-  co_return ended;
+  co_return ended_from(rows->front());
 }
 
 Task<Result<bool>> end(Op op, const Renewal& request, Found& found, const RotationDecision& decision) {

@@ -106,8 +106,26 @@ TEST_F(PostgresSchema, AMissingRightIsNamed) {
   sql().run(fmt::format("CREATE ROLE {} LOGIN", other));
   auto foreign = bring_up(migrations(), other);
   ASSERT_FALSE(foreign.has_value());
-  EXPECT_NE(foreign.error().detail.find("may not read the schema gatecast"), std::string::npos)
+  EXPECT_NE(foreign.error().detail.find("the schema gatecast belongs to the role " + role), std::string::npos)
       << foreign.error().detail;
+}
+
+// Whoever made the schema, or one table in it, could hang a trigger on it that runs with our rights.
+TEST_F(PostgresSchema, WhatAStrangerOwnsIsNotWrittenTo) {
+  const std::string stranger = database_ + "_stranger", own = database_ + "_own";
+  sql().run(fmt::format("CREATE ROLE {0} LOGIN; CREATE ROLE {1} LOGIN; CREATE SCHEMA gatecast AUTHORIZATION {0};"
+                        "GRANT ALL ON SCHEMA gatecast TO {1}",
+                        stranger, own));
+  EXPECT_FALSE(bring_up(migrations(), own).has_value());
+  sql().run("ALTER SCHEMA gatecast OWNER TO postgres");
+  ASSERT_TRUE(bring_up(migrations(), own).has_value());
+  sql().run("ALTER TABLE gatecast.schema_version OWNER TO " + stranger);
+  auto refused = bring_up(migrations(), own);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_NE(refused.error().detail.find("gatecast.schema_version belongs to the role " + stranger), std::string::npos)
+      << refused.error().detail;
+  sql().run(fmt::format("GRANT {} TO {}", stranger, own));
+  EXPECT_TRUE(bring_up(migrations(), own).has_value());
 }
 
 TEST_F(PostgresSchema, AServerThatIsNotThereIsNamedWithoutItsPassword) {

@@ -11,16 +11,14 @@ using store::SessionRow;
 
 constexpr std::int64_t kSessionsListed = 1000;
 
-#define GATECAST_PG_CONTROL_COLUMNS "seq, kind, subject, user_id, reason, at"
-
 constexpr Statement kView{"sessions.view",
-                          "SELECT " GATECAST_PG_VIEW_COLUMNS " FROM" GATECAST_PG_VIEW_TABLES " WHERE s.sid = $1"};
+                          "SELECT " GATECAST_VIEW_COLUMNS " FROM" GATECAST_PG_VIEW_TABLES " WHERE s.sid = $1"};
 constexpr Statement kStanding{"sessions.standing",
-                              "SELECT " GATECAST_PG_SESSION_COLUMNS
+                              "SELECT " GATECAST_SESSION_COLUMNS
                               " FROM gatecast.sessions s WHERE s.user_id = $1 AND s.ended_at IS NULL"
                               " AND s.expires_at > $2 ORDER BY s.created_at DESC, s.made DESC LIMIT $3"};
 constexpr Statement kEndOne{"sessions.end", GATECAST_PG_END("SELECT $6::text")};
-constexpr Statement kFind{"sessions.find", "SELECT " GATECAST_PG_SESSION_COLUMNS
+constexpr Statement kFind{"sessions.find", "SELECT " GATECAST_SESSION_COLUMNS
                                            ", (SELECT max(c.seq) FROM gatecast.control_log c WHERE c.subject = s.sid)"
                                            " FROM gatecast.sessions s WHERE s.sid = $1"};
 constexpr Statement kEndForeign{"sessions.end_foreign",
@@ -33,20 +31,13 @@ constexpr Statement kTouch{
     " locked AS (SELECT s.sid, v.at FROM gatecast.sessions s JOIN seen v ON v.sid = s.sid"
     " WHERE s.last_seen_at < v.at ORDER BY s.sid FOR NO KEY UPDATE OF s)"
     " UPDATE gatecast.sessions s SET last_seen_at = l.at FROM locked l WHERE s.sid = l.sid AND s.last_seen_at < l.at"};
-constexpr Statement kControl{"control_log.after", "SELECT " GATECAST_PG_CONTROL_COLUMNS
+constexpr Statement kControl{"control_log.after", "SELECT " GATECAST_CONTROL_COLUMNS
                                                   " FROM gatecast.control_log WHERE seq > $1 ORDER BY seq LIMIT $2"};
-constexpr Statement kControlSince{"control_log.since", "SELECT " GATECAST_PG_CONTROL_COLUMNS
-                                                       " FROM gatecast.control_log WHERE at >= $1 ORDER BY seq"};
+constexpr Statement kControlSince{
+    "control_log.since", "SELECT " GATECAST_CONTROL_COLUMNS " FROM gatecast.control_log WHERE at >= $1 ORDER BY seq"};
 
 std::vector<ControlRow> control_rows(const Rows& rows) {
-  return collect(rows, [](const Row& row) {
-    return ControlRow{.seq = row.count(0),
-                      .kind = row.text(1),
-                      .subject = row.text(2),
-                      .user_id = row.text(3),
-                      .reason = reason_from(row.text(4)),
-                      .at = row.time(5)};
-  });
+  return collect(rows, [](const Row& row) { return control_from(row); });
 }
 
 Task<Result<std::vector<SessionRow>>> end_sessions_once(Transaction& tx, const std::string& user_id,

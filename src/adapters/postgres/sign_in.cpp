@@ -15,22 +15,22 @@ using store::SignedIn;
 using store::SignIn;
 using store::UserRow;
 
-#define GATECAST_PG_OWNER                                              \
-  "SELECT " GATECAST_PG_USER_COLUMNS ", " GATECAST_PG_IDENTITY_COLUMNS \
+#define GATECAST_PG_OWNER                                        \
+  "SELECT " GATECAST_USER_COLUMNS ", " GATECAST_IDENTITY_COLUMNS \
   " FROM gatecast.identities i JOIN gatecast.users u ON u.id = i.user_id WHERE i.kind = $1 AND i.subject = $2"
 
 constexpr Statement kOwner{"sign_in.owner", GATECAST_PG_OWNER " FOR SHARE OF u FOR KEY SHARE OF i"};
 // With a limit of sessions two sign-ins of one user must see each other's session.
 constexpr Statement kOwnerAlone{"sign_in.owner_alone", GATECAST_PG_OWNER " FOR NO KEY UPDATE OF u FOR KEY SHARE OF i"};
 constexpr Statement kUser{"sign_in.user",
-                          "SELECT " GATECAST_PG_USER_COLUMNS " FROM gatecast.users u WHERE u.id = $1 FOR SHARE"};
-constexpr Statement kUserAlone{"sign_in.user_alone", "SELECT " GATECAST_PG_USER_COLUMNS
-                                                     " FROM gatecast.users u WHERE u.id = $1 FOR NO KEY UPDATE"};
+                          "SELECT " GATECAST_USER_COLUMNS " FROM gatecast.users u WHERE u.id = $1 FOR SHARE"};
+constexpr Statement kUserAlone{
+    "sign_in.user_alone", "SELECT " GATECAST_USER_COLUMNS " FROM gatecast.users u WHERE u.id = $1 FOR NO KEY UPDATE"};
 constexpr Statement kNonce{"sign_in.nonce", "SELECT sid, used_at FROM gatecast.used_nonces WHERE nonce = $1"};
 constexpr Statement kReferrers{"sign_in.referrers",
                                "SELECT id, ref_code FROM gatecast.users WHERE ref_code = ANY ($1)"};
 constexpr Statement kView{"sign_in.view",
-                          "SELECT " GATECAST_PG_VIEW_COLUMNS " FROM" GATECAST_PG_VIEW_TABLES " WHERE s.sid = $1"};
+                          "SELECT " GATECAST_VIEW_COLUMNS " FROM" GATECAST_PG_VIEW_TABLES " WHERE s.sid = $1"};
 constexpr Statement kProfile{"sign_in.profile",
                              "UPDATE gatecast.identities SET profile = $3 WHERE kind = $1 AND subject = $2"};
 constexpr Statement kInsertSession{

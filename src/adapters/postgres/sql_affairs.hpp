@@ -18,7 +18,7 @@ inline std::string audit_name(const store::IdentityRow& identity) {
   return fmt::format("{} {}", identity.kind, identity.subject);
 }
 /// The identity of a kind and subject, if there is one: columns as identity_from reads them.
-inline constexpr Statement kFindIdentity{"identities.find", "SELECT " GATECAST_PG_IDENTITY_COLUMNS
+inline constexpr Statement kFindIdentity{"identities.find", "SELECT " GATECAST_IDENTITY_COLUMNS
                                                             " FROM gatecast.identities i"
                                                             " WHERE i.kind = $1 AND i.subject = $2"};
 inline constexpr Statement kCountIdentities{"identities.count",
@@ -28,6 +28,6 @@ inline constexpr Statement kNoteProfile{"identities.profile",
                                         "UPDATE gatecast.identities SET profile = $3 WHERE kind = $1 AND subject = $2"};
 /// The user's row, held against other changes of it until the end; users who sign in wait.
 inline constexpr Statement kHoldUser{
-    "users.hold", "SELECT " GATECAST_PG_USER_COLUMNS " FROM gatecast.users u WHERE u.id = $1 FOR NO KEY UPDATE"};
+    "users.hold", "SELECT " GATECAST_USER_COLUMNS " FROM gatecast.users u WHERE u.id = $1 FOR NO KEY UPDATE"};
 
 }  // namespace gatecast::postgres

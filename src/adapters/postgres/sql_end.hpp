@@ -16,12 +16,12 @@
   "), locked AS (SELECT s.sid FROM gatecast.sessions s WHERE s.sid IN (SELECT sid FROM chosen) AND s.ended_at IS NULL" \
   " ORDER BY s.sid FOR NO KEY UPDATE"                                                                                  \
   "), ended AS (UPDATE gatecast.sessions s SET ended_at = $1, end_reason = $2 FROM locked l"                           \
-  " WHERE s.sid = l.sid AND s.ended_at IS NULL RETURNING " GATECAST_PG_SESSION_COLUMNS                                 \
+  " WHERE s.sid = l.sid AND s.ended_at IS NULL RETURNING " GATECAST_SESSION_COLUMNS                                    \
   ", s.made), logged AS (INSERT INTO gatecast.control_log (kind, subject, user_id, reason, at)"                        \
   " SELECT 'session_ended', s.sid, s.user_id, $2, $1 FROM ended s ORDER BY s.created_at, s.made"                       \
   " RETURNING seq, subject), noted AS (INSERT INTO gatecast.audit (at, kind, user_id, sid, ip, code, detail, count)"   \
   " SELECT $1, $3, s.user_id, s.sid, $4, $2, $5, 1 FROM ended s ORDER BY s.created_at, s.made)"                        \
-  " SELECT " GATECAST_PG_SESSION_COLUMNS                                                                               \
+  " SELECT " GATECAST_SESSION_COLUMNS                                                                                  \
   ", c.seq FROM ended s JOIN logged c ON c.subject = s.sid ORDER BY s.created_at, s.made"
 
 /// Those of the user $6 that stand, but for the session $7 (empty: none is kept).

@@ -520,7 +520,7 @@ TEST_F(PostgresStoreTest, TextsKeepEveryByteOrAreRefused) {
   ASSERT_TRUE(run(one_->audit({{.at = kContractStart, .kind = "refusal", .detail = "{\"a\",NULL,\\}"}})));
   EXPECT_EQ(place_.audit_rows().back().detail, "{\"a\",NULL,\\}");
   EXPECT_EQ(run(one_->audit({{.at = kContractStart, .kind = std::string("a\0b", 3)}})).error().code,
-            Errc::store_failed);
+            Errc::field_invalid);
 }
 
 }  // namespace

@@ -80,8 +80,8 @@ Task<Result<std::uint64_t>> prune(Op op, WallTime now, WallTime audit_before, Wa
     auto some = co_await in_transaction<std::uint64_t>(
         op.renewed(), [=](Transaction& tx) { return prune_once(tx, now, audit_before, ended_before); });
     if (!some) co_return some;
-    if (*some == 0) break;
     gone += *some;
+    if (*some == 0 || op.engine->stopping()) break;
   }
   // No index is kept by the end of sessions, which every renewal moves: the table is looked through, a part a call.
   for (std::int64_t looked = 0; looked < kSweptRows; looked += kSweptAtOnce) {

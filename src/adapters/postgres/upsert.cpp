@@ -7,6 +7,7 @@
 #include "adapters/postgres/operations.hpp"
 #include "adapters/postgres/sql_affairs.hpp"
 #include "adapters/postgres/sql_end.hpp"
+#include "store/user_rules.hpp"
 
 namespace gatecast::postgres {
 namespace {
@@ -37,10 +38,7 @@ constexpr Statement kWrite{"users.write",
                            " is_creator = $6, is_verified = $7, referrer = $8 WHERE id = $1"};
 
 /// What the database knows about a change.
-struct Known {
-  std::optional<UserRow> user{};
-  std::optional<std::string> owner_of_code{};
-  bool referrer = false;
+struct Known : store::UserKnown {
   std::vector<std::optional<IdentityRow>> identities{};  // of each of the change's
   std::uint64_t identity_count = 0;
 };
@@ -62,32 +60,6 @@ Task<Result<Known>> look(Transaction& transaction, const UserChange& change) {
     known.identities.push_back(first((*seen)[i], [](const Row& row) { return identity_from(row, 0); }));
   }
   co_return known;
-}
-
-/// Takes over what is given and differs; its name goes into `names`.
-template <class T>
-void take(const std::optional<T>& given, T& member, std::string_view name, std::string& names) {
-  if (!given.has_value() || *given == member) return;
-  member = *given;
-  if (!names.empty()) names += ", ";
-  names += name;
-}
-
-/// The user as the change wants them, and the names of the members that differ.
-Result<std::string> apply(const UserChange& change, const Known& known, UserRow& user) {
-  std::string names;
-  const bool taken = known.owner_of_code && *known.owner_of_code != user.id;
-  if (change.ref_code && *change.ref_code != user.ref_code && taken) return fail(Errc::ref_code_taken);
-  take(change.nickname, user.nickname, "nickname", names);
-  take(change.avatar, user.avatar, "avatar", names);
-  take(change.claims, user.claims, "claims", names);
-  take(change.ref_code, user.ref_code, "ref_code", names);
-  take(change.is_creator, user.is_creator, "is_creator", names);
-  take(change.is_verified, user.is_verified, "is_verified", names);
-  if (change.referrer && !user.referrer && *change.referrer != user.id && known.referrer) {
-    take(std::make_optional(change.referrer), user.referrer, "referrer", names);
-  }
-  return names;
 }
 
 /// What is missing goes into the batch; true: any of them was.
@@ -120,23 +92,11 @@ Result<bool> put_identities(Batch& batch, const UserChange& change, const Known&
   return changed;
 }
 
-bool is_refusal(Errc code) {
-  return code == Errc::identity_taken || code == Errc::ref_code_taken || code == Errc::identity_limit;
-}
-
 /// The change's writes, and what they will have done.
 Result<UserChanged> decide(const UserChange& change, const Known& known, WallTime at, Batch& batch) {
-  UserChanged done{.ok = true, .created = !known.user};
-  if (done.created) {
-    done.user.id = change.id;
-    done.user.ref_code = change.new_user.ref_code;
-    done.user.created_at = change.new_user.created_at;
-  } else {
-    done.user = *known.user;
-  }
-  auto names = apply(change, known, done.user);
-  if (!names) return names.error();
-  done.changed = done.created || !names->empty();
+  auto decision = decide_user(change, known);
+  if (!decision) return decision.error();
+  UserChanged& done = decision->done;
   if (done.created) {
     put_user(batch, done.user);
   } else if (done.changed) {
@@ -144,12 +104,7 @@ Result<UserChanged> decide(const UserChange& change, const Known& known, WallTim
     batch.add(kWrite, user.id, user.nickname, user.avatar, user.claims, user.ref_code, user.is_creator,
               user.is_verified, user.referrer);
   }
-  if (done.changed) {
-    put_audit(batch, {.at = at,
-                      .kind = done.created ? "user_created" : "user_changed",
-                      .user_id = change.id,
-                      .detail = done.created ? "api" : *names});
-  }
+  if (done.changed) put_audit(batch, user_noted(*decision, at));
   auto added = put_identities(batch, change, known, at);
   if (!added) return added.error();
   done.changed = done.changed || *added;
@@ -161,7 +116,7 @@ Task<Result<UserChanged>> upsert(Transaction& transaction, const UserChange& cha
   if (!known) co_return known.error();
   Batch batch;
   auto done = decide(change, *known, at, batch);
-  if (!done && is_refusal(done.error().code)) {
+  if (!done && store::refuses_change(done.error().code)) {
     co_return UserChanged{.refused = done.error().code, .ok = false, .user = {.id = change.id}};
   }
   if (!done || batch.empty()) co_return done;

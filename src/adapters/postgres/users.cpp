@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::uint32_t kUsersRead = 1000;
 
-#define GATECAST_PG_USER_VIEW "SELECT " GATECAST_PG_USER_COLUMNS ", " GATECAST_PG_IDENTITY_COLUMNS
+#define GATECAST_PG_USER_VIEW "SELECT " GATECAST_USER_COLUMNS ", " GATECAST_IDENTITY_COLUMNS
 constexpr Statement kUser{"users.get", GATECAST_PG_USER_VIEW
                           " FROM gatecast.users u LEFT JOIN gatecast.identities i ON i.user_id = u.id WHERE u.id = $1"
                           " ORDER BY i.created_at, i.id"};
@@ -28,18 +28,23 @@ constexpr Statement kUsers{"users.list", GATECAST_PG_USER_VIEW
                            " LEFT JOIN gatecast.identities i ON i.user_id = u.id ORDER BY u.id, i.created_at, i.id"};
 
 constexpr Statement kLock{"users.lock",
-                          "SELECT " GATECAST_PG_USER_COLUMNS " FROM gatecast.users u WHERE u.id = $1 FOR UPDATE"};
+                          "SELECT " GATECAST_USER_COLUMNS " FROM gatecast.users u WHERE u.id = $1 FOR UPDATE"};
 // The epoch rises with a block, which waits for the sign-ins under way.
 constexpr Statement kBlock{"users.block",
                            "UPDATE gatecast.users SET blocked = $2, session_epoch = session_epoch + $3 WHERE id = $1"};
 
 // A trusted issuer's user may have grants or notifications without a row of its own.
-constexpr Statement kHasAffairs{"users.has_affairs",
-                                "SELECT EXISTS (SELECT 1 FROM gatecast.grant_holders WHERE user_id = $1)"
-                                " OR EXISTS (SELECT 1 FROM gatecast.inboxes WHERE user_id = $1)"};
+constexpr Statement kIsKnown{"users.is_known",
+                             "SELECT EXISTS (SELECT 1 FROM gatecast.users WHERE id = $1)"
+                             " OR EXISTS (SELECT 1 FROM gatecast.grant_holders WHERE user_id = $1)"
+                             " OR EXISTS (SELECT 1 FROM gatecast.inboxes WHERE user_id = $1)"};
 constexpr Statement kForgetAudit{"users.forget_audit",
-                                 "UPDATE gatecast.audit SET ip = '', detail = ''"
-                                 " WHERE user_id = $1 AND user_id <> '' AND (ip <> '' OR detail <> '')"};
+                                 "UPDATE gatecast.audit SET ip = '', detail = '' WHERE seq IN"
+                                 " (SELECT seq FROM gatecast.audit WHERE user_id = $1 AND user_id <> ''"
+                                 " AND (ip <> '' OR detail <> '') LIMIT $2)"};
+// Audit rows that one statement changes; a longer history is gone through beforehand, a transaction each.
+constexpr std::int64_t kForgottenAtOnce = 5'000;
+constexpr std::int64_t kEvery = std::numeric_limits<std::int64_t>::max();
 constexpr Statement kForgetSessions{"users.forget_sessions", "DELETE FROM gatecast.sessions WHERE user_id = $1"};
 constexpr Statement kForgetIdentities{"users.forget_identities", "DELETE FROM gatecast.identities WHERE user_id = $1"};
 constexpr Statement kForgetReferrals{"users.forget_referrals",
@@ -100,6 +105,18 @@ Task<Result<store::Blocked>> block_in(Transaction& transaction, const BlockReque
   co_return done;
 }
 
+/// All of a known user's history but for its last part, which goes with the user.
+Task<Result<void>> forget_history(Op op, const std::string& user_id) {
+  auto known = co_await read(op, kIsKnown, user_id);
+  if (!known) co_return known.error();
+  if (!known->front().flag(0)) co_return fail(Errc::user_unknown);
+  for (;;) {
+    auto forgotten = co_await write(op.renewed(), kForgetAudit, user_id, kForgottenAtOnce);
+    if (!forgotten) co_return forgotten.error();
+    if (forgotten->affected() < static_cast<std::uint64_t>(kForgottenAtOnce)) co_return Result<void>{};
+  }
+}
+
 struct DeleteRequest {
   const std::string& user_id;
   WallTime at;
@@ -109,15 +126,15 @@ struct DeleteRequest {
 Task<Result<std::vector<SessionRow>>> delete_in(Transaction& transaction, const DeleteRequest& request) {
   const std::string& user_id = request.user_id;
   Batch look;
-  look.add(kLock, user_id).add(kHasAffairs, user_id);
+  look.add(kLock, user_id).add(kIsKnown, user_id);
   auto seen = co_await transaction.run(std::move(look));
   if (!seen) co_return seen.error();
-  if ((*seen)[0].empty() && !(*seen)[1].front().flag(0)) co_return fail(Errc::user_unknown);
+  if (!(*seen)[1].front().flag(0)) co_return fail(Errc::user_unknown);
   Batch last;
   put_forget_notifications(last, user_id);
   put_forget_grants(last, user_id);
   // Before the ending, whose lock is the last: another ending may wait for it and hold one of these rows.
-  last.add(kForgetReferrals, user_id).add(kForgetAudit, user_id);
+  last.add(kForgetReferrals, user_id).add(kForgetAudit, user_id, kEvery);
   const std::size_t ends = last.size();
   put_end(last, kEndOfUser, Errc::ended_by_operator, request.at, {}, {}, user_id, std::string_view{});
   last.add(kForgetSessions, user_id).add(kForgetIdentities, user_id).add(kForget, user_id);
@@ -156,9 +173,10 @@ Task<Result<std::vector<SessionRow>>> delete_user(Op op, const std::string& user
                                                   const std::string& actor) {
   auto turn = co_await op.engine->turns().take(user_id, op.deadline);
   if (!turn) co_return turn.error();
+  if (auto forgotten = co_await forget_history(op, user_id); !forgotten) co_return forgotten.error();
   const DeleteRequest request{user_id, at, actor};
   co_return co_await in_transaction<std::vector<SessionRow>>(
-      op, [&request](Transaction& transaction) { return delete_in(transaction, request); });
+      op.renewed(), [&request](Transaction& transaction) { return delete_in(transaction, request); });
 }
 
 }  // namespace gatecast::postgres

@@ -140,6 +140,7 @@ class Cluster final : public ClientCore, private Connection::Owner {
   void on_not_master(Link&) override { wanted_ = true; }
   void on_topic_gone(Link& from, std::string_view error) override {
     strays_ = true;
+    if (error.starts_with("NOPERM")) return;  // nobody else would take it: again with the next map
     wanted_ = true;
     if (const auto where = error.starts_with("MOVED ") ? redirection(error, from.address()) : std::nullopt) {
       if (Link* const to = join(where->to)) give_slot(where->slot, to);

@@ -8,13 +8,7 @@
 namespace gatecast::redis {
 
 std::string presence_publication(broker::PublicationKind kind, const broker::ClientInfo& who) {
-  broker::Publication publication;
-  publication.kind = kind;
-  publication.user = who.user;
-  publication.client = who.client;
-  publication.conn_info = who.conn_info;
-  publication.chan_info = who.chan_info;
-  return publication_text(publication);
+  return publication_text(*broker::presence_news({}, who, kind));
 }
 
 std::string presence_entry(std::string_view incarnation, bool told, const broker::ClientInfo& who) {

@@ -16,18 +16,6 @@ bool asked_for(const AuditQuery& query, const Query& row) {
          std::any_of(query.kinds.begin(), query.kinds.end(), [&](const std::string& kind) { return is(2, kind); });
 }
 
-AuditRow audit_from(const Query& row) {
-  return {.at = row.time(1),
-          .kind = row.text(2),
-          .user_id = row.text(3),
-          .sid = row.text(4),
-          .ip = row.text(5),
-          .code = row.text(6),
-          .detail = row.text(7),
-          .count = row.count(8),
-          .seq = row.count(0)};
-}
-
 }  // namespace
 
 Result<void> audit(Database& db, const std::vector<AuditRow>& rows) {

@@ -1,8 +1,7 @@
 // Notifications: made for many users, read in pages, noted as read, removed. An inbox's counts are the triggers'.
-#include <charconv>
-
 #include "adapters/sqlite/columns.hpp"
 #include "adapters/sqlite/operations.hpp"
+#include "store/notification_id.hpp"
 
 namespace gatecast::sqlite {
 namespace {
@@ -97,19 +96,12 @@ Result<Notified> notify_one(Database& db, const Notify::Recipient& recipient, co
   return done;
 }
 
-/// The place that an id begins with; 0: it is none of ours.
-std::int64_t place_in(const std::string& id) {
-  std::int64_t seq = 0;
-  const auto [at, ec] = std::from_chars(id.data(), id.data() + id.size(), seq);
-  return ec == std::errc{} && at != id.data() + id.size() && *at == '-' && seq > 0 ? seq : 0;
-}
-
 /// Runs `sql` for each of the ids that may be the user's, and notes those which it changed.
 template <class... A>
 Result<void> change_each(Database& db, const std::vector<std::string>& ids, NotificationsChanged& changed,
                          std::string_view sql, const std::string& user_id, const A&... more) {
   for (const std::string& id : ids) {
-    const std::int64_t seq = place_in(id);
+    const std::int64_t seq = store::place_in(id);
     if (seq == 0) continue;
     auto done = db.run(sql, user_id, seq, id, more...);
     if (!done) return done.error();

@@ -32,14 +32,7 @@ Result<Ended> find(Database& db, const std::string& sid) {
 }
 
 Result<std::vector<ControlRow>> control_rows(Query query) {
-  return collect(std::move(query), [](const Query& row) {
-    return ControlRow{.seq = row.count(0),
-                      .kind = row.text(1),
-                      .subject = row.text(2),
-                      .user_id = row.text(3),
-                      .reason = reason_from(row.text(4)),
-                      .at = row.time(5)};
-  });
+  return collect(std::move(query), [](const Query& row) { return control_from(row); });
 }
 
 }  // namespace
@@ -97,16 +90,15 @@ Result<store::SessionView> session(Database& db, const std::string& sid) {
 }
 
 Result<std::vector<ControlRow>> control_log(Database& db, std::uint64_t after, std::uint32_t limit) {
-  return control_rows(
-      db.select("SELECT seq, kind, subject, user_id, reason, at FROM control_log WHERE seq > ? ORDER BY seq LIMIT ?",
-                static_cast<std::int64_t>(after), static_cast<std::int64_t>(limit)));
+  return control_rows(db.select("SELECT " GATECAST_CONTROL_COLUMNS
+                                " FROM control_log WHERE seq > ? ORDER BY seq LIMIT ?",
+                                static_cast<std::int64_t>(after), static_cast<std::int64_t>(limit)));
 }
 
 Result<std::vector<ControlRow>> ended_since(Database& db, WallTime since) {
-  return control_rows(
-      db.select("SELECT seq, kind, subject, user_id, reason, at FROM control_log"
-                " WHERE at >= ? ORDER BY seq",
-                since));
+  return control_rows(db.select("SELECT " GATECAST_CONTROL_COLUMNS " FROM control_log"
+                                " WHERE at >= ? ORDER BY seq",
+                                since));
 }
 
 }  // namespace gatecast::sqlite

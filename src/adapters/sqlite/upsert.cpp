@@ -1,6 +1,7 @@
 // What an application says of its users: made or changed, each in a savepoint of its own.
 #include "adapters/sqlite/columns.hpp"
 #include "adapters/sqlite/operations.hpp"
+#include "store/user_rules.hpp"
 
 namespace gatecast::sqlite {
 namespace {
@@ -9,39 +10,21 @@ using store::UserChange;
 using store::UserChanged;
 using store::UserRow;
 
-bool is_refusal(Errc code) {
-  return code == Errc::identity_taken || code == Errc::ref_code_taken || code == Errc::identity_limit;
-}
-
-/// Takes over what is given and differs; its name goes into `names`.
-template <class T>
-void take(const std::optional<T>& given, T& member, std::string_view name, std::string& names) {
-  if (!given.has_value() || *given == member) return;
-  member = *given;
-  if (!names.empty()) names += ", ";
-  names += name;
-}
-
-/// The user as the change wants them, and the names of the members that differ.
-Result<std::string> apply(Database& db, const UserChange& change, UserRow& user) {
-  std::string names;
-  if (change.ref_code.has_value() && *change.ref_code != user.ref_code) {
+Result<store::UserKnown> look(Database& db, const UserChange& change) {
+  auto user = find_user(db, change.id);
+  if (!user) return user.error();
+  store::UserKnown known{.user = std::move(*user)};
+  if (change.ref_code) {
     auto owner = first(db.select("SELECT id FROM users WHERE ref_code = ?", *change.ref_code), text_from);
     if (!owner) return owner.error();
-    if (owner->has_value() && **owner != user.id) return fail(Errc::ref_code_taken);
+    known.owner_of_code = std::move(*owner);
   }
-  take(change.nickname, user.nickname, "nickname", names);
-  take(change.avatar, user.avatar, "avatar", names);
-  take(change.claims, user.claims, "claims", names);
-  take(change.ref_code, user.ref_code, "ref_code", names);
-  take(change.is_creator, user.is_creator, "is_creator", names);
-  take(change.is_verified, user.is_verified, "is_verified", names);
-  if (change.referrer.has_value() && !user.referrer.has_value() && *change.referrer != user.id) {
-    auto known = find_user(db, *change.referrer);
-    if (!known) return known.error();
-    if (known->has_value()) take(std::make_optional(change.referrer), user.referrer, "referrer", names);
+  if (change.referrer) {
+    auto referrer = find_user(db, *change.referrer);
+    if (!referrer) return referrer.error();
+    known.referrer = referrer->has_value();
   }
-  return names;
+  return known;
 }
 
 Result<void> write(Database& db, const UserRow& user) {
@@ -76,27 +59,15 @@ Result<bool> add_identities(Database& db, const UserChange& change, WallTime at)
 }
 
 Result<UserChanged> upsert(Database& db, const UserChange& change, WallTime at) {
-  auto known = find_user(db, change.id);
+  auto known = look(db, change);
   if (!known) return known.error();
-  UserChanged done{.ok = true, .created = !known->has_value()};
-  if (done.created) {
-    done.user.id = change.id;
-    done.user.ref_code = change.new_user.ref_code;
-    done.user.created_at = change.new_user.created_at;
-  } else {
-    done.user = std::move(**known);
-  }
-  auto names = apply(db, change, done.user);
-  if (!names) return names.error();
-  done.changed = done.created || !names->empty();
+  auto decision = decide_user(change, std::move(*known));
+  if (!decision) return decision.error();
+  UserChanged& done = decision->done;
   if (done.changed) {
     Result<void> written = done.created ? insert_user(db, done.user) : write(db, done.user);
     if (!written) return written.error();
-    auto noted = audit(db, {{.at = at,
-                             .kind = done.created ? "user_created" : "user_changed",
-                             .user_id = change.id,
-                             .detail = done.created ? "api" : *names}});
-    if (!noted) return noted.error();
+    if (auto noted = audit(db, {user_noted(*decision, at)}); !noted) return noted.error();
   }
   auto added = add_identities(db, change, at);
   if (!added) return added.error();
@@ -109,7 +80,7 @@ Result<UserChanged> upsert_alone(Database& db, const UserChange& change, WallTim
   if (auto saved = db.run("SAVEPOINT user_change"); !saved) return saved.error();
   Result<UserChanged> done = upsert(db, change, at);
   if (!done) {
-    if (!is_refusal(done.error().code)) return done;
+    if (!store::refuses_change(done.error().code)) return done;
     if (auto undone = db.run("ROLLBACK TO user_change"); !undone) return undone.error();
     done = UserChanged{.refused = done.error().code, .ok = false, .user = {.id = change.id}};
   }
