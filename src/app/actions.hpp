@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "app/commands.hpp"
-#include "server/config_load.hpp"
+#include "server/config/load.hpp"
 
 namespace gatecast::app {
 

@@ -6,7 +6,7 @@
 #include "app/actions.hpp"
 #include "app/doctor.hpp"
 #include "app/operator_line.hpp"
-#include "server/config_table.hpp"
+#include "server/config/table.hpp"
 
 namespace gatecast::app {
 namespace {

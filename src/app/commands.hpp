@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "server/config_load.hpp"
+#include "server/config/load.hpp"
 
 namespace gatecast::app {
 

@@ -12,7 +12,7 @@
 #include "app/actions.hpp"
 #include "core/text_form.hpp"
 #include "crypto/hash.hpp"
-#include "server/config_keys.hpp"
+#include "server/config/keys.hpp"
 #include "token/issuer.hpp"
 
 namespace gatecast::app {

@@ -9,8 +9,8 @@
 
 #include "net/local_socket.hpp"
 #include "server/control_socket.hpp"
-#include "server/json_in.hpp"
-#include "server/json_out.hpp"
+#include "server/json/json_in.hpp"
+#include "server/json/json_out.hpp"
 
 namespace gatecast::app {
 namespace {

@@ -4,10 +4,10 @@
 
 #include "app/actions.hpp"
 #include "core/lock_file.hpp"
-#include "server/check_config.hpp"
-#include "server/check_host.hpp"
-#include "server/json_in.hpp"
-#include "server/json_out.hpp"
+#include "server/checks/check_config.hpp"
+#include "server/checks/check_host.hpp"
+#include "server/json/json_in.hpp"
+#include "server/json/json_out.hpp"
 
 namespace gatecast::app {
 namespace {

@@ -12,8 +12,8 @@
 #include "app/commands.hpp"
 #include "app/control_client.hpp"
 #include "app/live_client.hpp"
-#include "server/checks.hpp"
-#include "server/config_load.hpp"
+#include "server/checks/checks.hpp"
+#include "server/config/load.hpp"
 
 namespace gatecast::app {
 

@@ -4,10 +4,10 @@
 #include "app/actions.hpp"
 #include "app/control_client.hpp"
 #include "app/operators.hpp"
-#include "server/config_keys.hpp"
-#include "server/doctor_input.hpp"
-#include "server/json_in.hpp"
-#include "server/json_out.hpp"
+#include "server/checks/doctor_input.hpp"
+#include "server/config/keys.hpp"
+#include "server/json/json_in.hpp"
+#include "server/json/json_out.hpp"
 #include "token/doctor.hpp"
 
 namespace gatecast::app {

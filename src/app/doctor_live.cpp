@@ -4,8 +4,8 @@
 #include "core/text_form.hpp"
 #include "crypto/ed25519.hpp"
 #include "crypto/random.hpp"
-#include "server/json_in.hpp"
-#include "server/json_out.hpp"
+#include "server/json/json_in.hpp"
+#include "server/json/json_out.hpp"
 
 namespace gatecast::app {
 namespace {

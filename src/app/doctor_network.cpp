@@ -4,7 +4,7 @@
 
 #include "app/doctor.hpp"
 #include "outbound/outbound.hpp"
-#include "server/json_in.hpp"
+#include "server/json/json_in.hpp"
 #include "token/jwk.hpp"
 
 namespace gatecast::app {

@@ -6,8 +6,8 @@
 #include "app/doctor.hpp"
 #include "app/live_session.hpp"
 #include "crypto/random.hpp"
-#include "server/json_in.hpp"
-#include "server/json_out.hpp"
+#include "server/json/json_in.hpp"
+#include "server/json/json_out.hpp"
 #include "server/sightings.hpp"
 
 namespace gatecast::app {

@@ -2,7 +2,7 @@
 #include "adapters/sqlite/inspect.hpp"
 #include "app/doctor.hpp"
 #include "core/time_text.hpp"
-#include "server/check_host.hpp"
+#include "server/checks/check_host.hpp"
 
 namespace gatecast::app {
 namespace {

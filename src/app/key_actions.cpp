@@ -1,7 +1,7 @@
 // Commands over the keys of token.key_dir. What they change counts from the server's next start.
 #include "app/actions.hpp"
 #include "core/time_text.hpp"
-#include "server/config_keys.hpp"
+#include "server/config/keys.hpp"
 #include "token/key_folder.hpp"
 
 namespace gatecast::app {

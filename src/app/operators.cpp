@@ -8,8 +8,8 @@
 #include "core/lock_file.hpp"
 #include "core/time_text.hpp"
 #include "protocol/json_check.hpp"
-#include "server/json_in.hpp"
-#include "server/json_out.hpp"
+#include "server/json/json_in.hpp"
+#include "server/json/json_out.hpp"
 
 namespace gatecast::app {
 namespace {

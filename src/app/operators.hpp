@@ -12,7 +12,7 @@
 
 #include "app/commands.hpp"
 #include "core/result.hpp"
-#include "server/config_load.hpp"
+#include "server/config/load.hpp"
 
 namespace gatecast::app {
 

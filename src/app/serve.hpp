@@ -4,7 +4,7 @@
 // to start (the reason is in the log).
 #pragma once
 
-#include "server/config_load.hpp"
+#include "server/config/load.hpp"
 
 namespace gatecast::app {
 

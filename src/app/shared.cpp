@@ -6,7 +6,7 @@
 #include "adapters/redis/redis_broker.hpp"
 #include "core/log.hpp"
 #include "crypto/random.hpp"
-#include "server/node_facts.hpp"
+#include "server/nodes/node_facts.hpp"
 
 namespace gatecast::app {
 namespace {

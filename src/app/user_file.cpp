@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "protocol/json_check.hpp"
-#include "server/json_in.hpp"
-#include "server/json_out.hpp"
+#include "server/json/json_in.hpp"
+#include "server/json/json_out.hpp"
 
 namespace gatecast::app {
 namespace {

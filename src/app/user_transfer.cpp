@@ -8,8 +8,8 @@
 #include "app/control_client.hpp"
 #include "app/operators.hpp"
 #include "app/user_file.hpp"
-#include "server/json_in.hpp"
-#include "server/json_out.hpp"
+#include "server/json/json_in.hpp"
+#include "server/json/json_out.hpp"
 
 namespace gatecast::app {
 namespace {

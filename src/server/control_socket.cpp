@@ -9,8 +9,8 @@
 #include "core/log.hpp"
 #include "net/local_socket.hpp"
 #include "protocol/json_check.hpp"
-#include "server/api_methods.hpp"
-#include "server/json_out.hpp"
+#include "server/api/methods.hpp"
+#include "server/json/json_out.hpp"
 
 namespace gatecast::server {
 namespace {

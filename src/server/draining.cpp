@@ -7,8 +7,8 @@
 
 #include "core/log.hpp"
 #include "crypto/random.hpp"
-#include "server/connection.hpp"
-#include "server/worker.hpp"
+#include "server/socket/connection.hpp"
+#include "server/socket/worker.hpp"
 
 namespace gatecast::server {
 namespace {

@@ -1,9 +1,9 @@
 #include "server/granted.hpp"
 
 #include "access/grants.hpp"
-#include "server/connection.hpp"
-#include "server/grant_json.hpp"
-#include "server/neighbours.hpp"
+#include "server/json/grant_json.hpp"
+#include "server/nodes/neighbours.hpp"
+#include "server/socket/connection.hpp"
 #include "server/system_push.hpp"
 
 namespace gatecast::server {

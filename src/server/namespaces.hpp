@@ -15,7 +15,7 @@
 
 #include "broker/streams.hpp"
 #include "core/result.hpp"
-#include "server/config.hpp"
+#include "server/config/config.hpp"
 
 namespace gatecast::server {
 

@@ -9,8 +9,8 @@
 
 #include <chrono>
 
-#include "server/api_methods.hpp"
-#include "server/exchange.hpp"
+#include "server/api/methods.hpp"
+#include "server/routes/exchange.hpp"
 
 namespace gatecast::server {
 

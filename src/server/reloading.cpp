@@ -7,9 +7,9 @@
 #include <map>
 
 #include "metrics/registry.hpp"
-#include "server/config_difference.hpp"
-#include "server/config_keys.hpp"
-#include "server/json_out.hpp"
+#include "server/config/difference.hpp"
+#include "server/config/keys.hpp"
+#include "server/json/json_out.hpp"
 
 namespace gatecast::server {
 namespace {

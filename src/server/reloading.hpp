@@ -16,7 +16,7 @@
 #include "core/versioned.hpp"
 #include "net/shard.hpp"
 #include "outbound/outbound.hpp"
-#include "server/config_load.hpp"
+#include "server/config/load.hpp"
 #include "server/namespaces.hpp"
 #include "server/settings.hpp"
 #include "session/sessions.hpp"
@@ -28,7 +28,7 @@ namespace gatecast::server {
 
 struct ReloadReport {
   bool taken = false;
-  std::vector<std::string> changed{};  // as config_difference.hpp has it
+  std::vector<std::string> changed{};  // as config/difference.hpp has it
   std::vector<std::string> restart{};  // keys that differ and wait for a restart
   std::vector<Finding> findings{};     // of the new configuration; where it was refused, the errors
 };

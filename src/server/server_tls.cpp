@@ -2,7 +2,7 @@
 #include "core/log.hpp"
 #include "core/time_text.hpp"
 #include "metrics/registry.hpp"
-#include "server/config_tls.hpp"
+#include "server/config/tls.hpp"
 #include "server/server.hpp"
 
 namespace gatecast::server {

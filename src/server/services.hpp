@@ -18,11 +18,11 @@
 #include "limits/rate_limiter.hpp"
 #include "net/shard.hpp"
 #include "net/tls_context.hpp"
-#include "server/config.hpp"
+#include "server/config/config.hpp"
 #include "server/namespaces.hpp"
 #include "server/settings.hpp"
 #include "server/sightings.hpp"
-#include "server/user_counts.hpp"
+#include "server/socket/user_counts.hpp"
 #include "session/sessions.hpp"
 #include "store/store.hpp"
 

@@ -1,7 +1,7 @@
 #include "server/settings.hpp"
 
-#include "server/config_keys.hpp"
-#include "server/doctor_input.hpp"
+#include "server/checks/doctor_input.hpp"
+#include "server/config/keys.hpp"
 
 namespace gatecast::server {
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "server/config.hpp"
+#include "server/config/config.hpp"
 #include "token/doctor.hpp"
 #include "token/key_ring.hpp"
 

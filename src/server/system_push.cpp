@@ -1,7 +1,7 @@
 #include "server/system_push.hpp"
 
 #include "server/services.hpp"
-#include "server/worker.hpp"
+#include "server/socket/worker.hpp"
 
 namespace gatecast::server {
 namespace {

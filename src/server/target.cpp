@@ -1,6 +1,6 @@
 #include "server/target.hpp"
 
-#include "server/connection.hpp"
+#include "server/socket/connection.hpp"
 
 namespace gatecast::server {
 

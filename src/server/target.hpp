@@ -5,7 +5,7 @@
 #include <string>
 
 #include "core/task.hpp"
-#include "server/json_in.hpp"
+#include "server/json/json_in.hpp"
 #include "server/services.hpp"
 
 namespace gatecast::server {

@@ -1,7 +1,7 @@
 // Configuration files of any content end in values or findings, never in a crash; each finding is a line one can print.
 #include <cstdlib>
 
-#include "server/config_load.hpp"
+#include "server/config/load.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   gatecast::server::LoadOptions options;

@@ -104,6 +104,10 @@ export class Server {
   get output(): string {
     return this.#output
   }
+  /** What it prints comes a little after what it does. */
+  async says(pattern: RegExp): Promise<void> {
+    await until(`the server to say ${pattern}`, () => pattern.test(this.#output))
+  }
   get exited(): boolean {
     return this.#exited
   }
@@ -209,6 +213,7 @@ function baseConfig(dir: string, port: number, opsPort: number, apiKey: string):
 async function backendsFor({ again, beside, bare, backends }: StartOptions): Promise<Backends | undefined> {
   const former = again ?? beside
   if (former) return former.backends
+  if (onShared && backends === 'own') console.log('this test is about one process with its SQLite file')
   if (backends !== undefined) return backends === 'own' ? undefined : backends
   return onShared && !bare ? sharedDeployment() : undefined
 }

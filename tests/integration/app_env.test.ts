@@ -35,7 +35,7 @@ test('NEXTAUTH_SECRET from an .env file signs what the application verifies', as
   })
   const { token } = await signIn(server)
   await jwtVerify(token, new TextEncoder().encode(key), { issuer: 'gatecast' })
-  assert.match(server.output, /the quotes around NEXTAUTH_SECRET/)
+  await server.says(/the quotes around NEXTAUTH_SECRET/)
   assert(!server.output.includes(key), 'the secret is shown')
 })
 

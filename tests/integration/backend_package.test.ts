@@ -220,7 +220,7 @@ describe('the server API', () => {
   })
 
   test('the package has every method of the server but those of operators, and knows which have an effect', () => {
-    const table = readFileSync(path.resolve(import.meta.dirname, '../../src/server/api_methods.cpp'), 'utf8')
+    const table = readFileSync(path.resolve(import.meta.dirname, '../../src/server/api/methods.cpp'), 'utf8')
     const rows = [...table.matchAll(/ApiEntry\{"(\w+)", ([\w"]+), \w+(, true)?\}/g)]
     const ofOperators = ['whoami', 'config', 'log_tail', 'checks', 'backup', 'reload']
     const served = rows.filter(([, name]) => !ofOperators.includes(name!)).map(([, name, , effect]) => [name, { effect: effect !== undefined }])

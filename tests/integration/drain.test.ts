@@ -210,8 +210,8 @@ test('clients are told 3001 one after another, over the spread', async (t) => {
   // Neither all at its begin nor all at its end.
   assert(after[49]! - after[0]! >= 300 && after.at(-1)! - after[50]! >= 300, after.join(' '))
   await stoppedInOrder(server)
-  assert.match(server.output, /"event":"draining","clients":10\d/)
-  assert.match(server.output, /"event":"drained","clients":10\d,"left":0/)
+  await server.says(/"event":"draining","clients":10\d/)
+  await server.says(/"event":"drained","clients":10\d,"left":0/)
 })
 
 test('a sign-in that waits for the application is answered, and stands after the restart', async (t) => {

@@ -204,8 +204,8 @@ test('an operator that is taken out of the configuration is out at the next relo
 test('with --dev an operator is made, whose token the folder keeps and the start names', async (t) => {
   const server = await startServer(t, { bare: true, args: ['--dev'] })
   const token = readFileSync(path.join(server.dir, 'data/dev-operator.key'), 'utf8').trim()
-  assert.match(server.output, /dev-operator\.key/)
-  assert.match(server.output, /\/console/)
+  await server.says(/dev-operator\.key/)
+  await server.says(/\/console/)
   const me = await result(server, { token }, 'whoami')
   assert.deepEqual([me.actor, me.role], ['operator:dev', 'act'])
 })

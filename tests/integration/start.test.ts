@@ -18,7 +18,7 @@ async function refused(t: TestContext, options: StartOptions): Promise<string> {
 test('serve --dev on nothing: sign-in, pages, an API key; all of it stands after a restart', async (t) => {
   const options = { bare: true, args: ['--dev'] }
   const first = await startServer(t, options)
-  assert.match(first.output, new RegExp(`http://localhost:${first.port}/demo`))
+  await first.says(new RegExp(`http://localhost:${first.port}/demo`))
   assert.equal((await get(first, '/demo')).status, 200)
   const wallet = new Wallet()
   const { token, user } = await signIn(first, wallet)
