@@ -510,6 +510,21 @@ TEST_F(PostgresStoreTest, BehindAPoolerNothingOutlivesATransaction) {
   EXPECT_EQ(run((*store)->consume("n", kContractStart)).error().code, Errc::nonce_used);
 }
 
+TEST_F(PostgresStoreTest, ALongHistoryIsForgottenInParts) {
+  sign_in(*one_, "wallet", "a");
+  Sql sql = place_.sql();
+  sql.run(
+      "INSERT INTO gatecast.audit (at, kind, user_id, sid, ip, code, detail, count)"
+      " SELECT n, 'signin', 'user-' || chr(97 + n % 2), '', '192.0.2.7', '', 'a detail', 1 FROM generate_series(1, "
+      "24000) n");
+  ASSERT_TRUE(run(one_->delete_user("user-a", kContractStart, "the operator")).has_value());
+  const auto told = [&](const std::string& user) {
+    return sql.value("SELECT count(*) FROM gatecast.audit WHERE ip <> '' AND user_id = '" + user + "'");
+  };
+  EXPECT_EQ(told("user-a"), "0");
+  EXPECT_EQ(told("user-b"), "12000");
+}
+
 TEST_F(PostgresStoreTest, TextsKeepEveryByteOrAreRefused) {
   auto request = make_sign_in("wallet", "a");
   request.new_user.nickname = "'; DROP TABLE x; -- \\ \" {} \xF0\x9F\x90\x98 \n\t";
