@@ -18,6 +18,19 @@ export async function until<Value>(
   }
 }
 
+/** Judges again until nothing is wrong; after that time what was wrong at last. */
+export async function untilRight<Value>(judge: () => Promise<Value>, limitMs = 20_000): Promise<Value> {
+  const end = Date.now() + limitMs
+  for (;;) {
+    try {
+      return await judge()
+    } catch (error) {
+      if (Date.now() > end) throw error
+    }
+    await pause(kPollMs)
+  }
+}
+
 /** The promise's value, or a failure that says what did not happen. */
 export async function within<Value>(what: string, promise: Promise<Value>, limitMs = 20_000): Promise<Value> {
   const timer = new AbortController()

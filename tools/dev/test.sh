@@ -39,7 +39,7 @@ unit_tests() {
     --output-junit "$RESULTS/ctest.xml" ${filter:+-R "$filter"}
 }
 
-# Three at a time: much of a test is waiting for what it asked for.
+# Three at a time: much of a test is waiting for what it asked for. Browsers are at work themselves: two.
 run_node_tests() {
   local tree=$1 tap=$2
   shift 2
@@ -123,6 +123,6 @@ cmd_test() {
   case $what in all | unit | tsan | release) step unit unit_tests "$tree" "$filter" || true ;; esac
   case $what in all | integration | tsan | release) step integration node_tests integration "$tree" "$filter" || true ;; esac
   case $what in all) step shared shared_tests "$tree" short || true ;; shared) step shared shared_tests "$tree" "$filter" || true ;; esac
-  case $what in all | browser) step browser node_tests e2e "$tree" "$filter" || true ;; esac
+  case $what in all | browser) TEST_CONCURRENCY=${TEST_CONCURRENCY:-2} step browser node_tests e2e "$tree" "$filter" || true ;; esac
   finish
 }
