@@ -183,33 +183,29 @@ void ClientCore::unlisten(std::string_view topic) {
 }
 
 void ClientCore::move_topics() {
-  for (auto at = topics_.begin(); at != topics_.end();) {
+  for (auto next = topics_.begin(); next != topics_.end();) {
+    const auto at = next++;
     auto& [name, topic] = *at;
-    if (link_of(slot_of(name)) != topic.at) {
-      if (topic.listener == nullptr) {
-        at = topics_.erase(at);
-        continue;
-      }
+    if (link_of(slot_of(name)) == topic.at) continue;
+    if (topic.listener == nullptr) {
+      topics_.erase(at);
+    } else {
       place(name, topic);
     }
-    ++at;
   }
 }
 
 void ClientCore::on_topics_up(Link& from) {
-  for (auto at = topics_.begin(); at != topics_.end();) {
+  for (auto next = topics_.begin(); next != topics_.end();) {
+    const auto at = next++;
     auto& [name, topic] = *at;
-    if (topic.at != nullptr && topic.at != &from) {
-      ++at;
-      continue;
-    }
+    if (topic.at != nullptr && topic.at != &from) continue;
     if (topic.listener == nullptr) {
-      at = topics_.erase(at);
-      continue;
+      topics_.erase(at);
+    } else {
+      topic = {.listener = topic.listener, .at = topic.at};
+      place(name, topic);
     }
-    topic = {.listener = topic.listener, .at = topic.at};
-    place(name, topic);
-    ++at;
   }
 }
 

@@ -4,7 +4,7 @@
 // Client.
 #pragma once
 
-#include <unordered_map>
+#include <boost/unordered/unordered_flat_map.hpp>
 
 #include "adapters/redis/link.hpp"
 
@@ -68,7 +68,7 @@ class ClientCore : public Client, protected Link::Owner {
   struct Hash : std::hash<std::string_view> {
     using is_transparent = void;
   };
-  using Topics = std::unordered_map<std::string, Topic, Hash, std::equal_to<>>;
+  using Topics = boost::unordered_flat_map<std::string, Topic, Hash, std::equal_to<>>;  // looked up for each message
 
   Request script_request(const Script& script, Texts keys, Texts args, ReplyDone done) const;
   void give(Request request);
