@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Proves that the simulation can fail: each mutant of tests/mutants/*.txt must turn it red.
 
+mutants.py --standing: only looks whether the lines of each stand in its file, exactly once.
 mutants.py [PART OF A NAME]: with build/check built, compiles the mutated file aside, links it with the stories instead of
 the true one, and runs them. A mutant's lines are replaced in its file, where they must stand exactly once. A file's
 line `stories TEST OBJECT...` names the program and the objects with its stories; without one they are the hub's.
@@ -64,8 +65,21 @@ def link(result, line, stories):
     return subprocess.run(kept, cwd=TREE, capture_output=True, text=True, check=False)
 
 
+def standing():
+    wrong = 0
+    for path in sorted((ROOT / "tests/mutants").glob("*.txt")):
+        for name, file, old, _ in read(path)[2]:
+            count = (ROOT / file).read_text().count("\n".join(old))
+            if count != 1:
+                print(f"{path.name}: {name}: its lines stand {count} times in {file}")
+                wrong += 1
+    sys.exit(1 if wrong else 0)
+
+
 def main():
     part = sys.argv[1] if len(sys.argv) > 1 else ""
+    if part == "--standing":
+        standing()
     OUT.mkdir(exist_ok=True)
     commands = {c["file"]: c["command"] for c in json.loads((TREE / "compile_commands.json").read_text())}
     environment = dict(os.environ, GATECAST_SEEDS=SEEDS)

@@ -97,6 +97,7 @@ quick_checks() {
   one_check "types of the Mini App" types_of examples/telegram-mini-app || failed=1
   one_check "lock files name no host" locks_name_no_host || failed=1
   one_check "tests named by ARCHITECTURE.md" python3 tools/dev/named_tests.py || failed=1
+  one_check "mutants stand in their files" python3 tools/dev/mutants.py --standing || failed=1
   return $failed
 }
 
