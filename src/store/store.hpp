@@ -2,10 +2,9 @@
 //
 // Place: used by session; implemented by adapters/sqlite (and later others), all under one contract suite
 // (store/contract.hpp). Threads: called on a loop's thread, the task resumes there. Errors: `store_failed` when the
-// store refuses or is gone, `overloaded` when its queue is full, `cancelled` when it stops, `field_invalid` where a text
-// is one that it cannot keep (a zero byte); each without effect, but a failed commit may have landed if the process
-// died.
-// Durability: an answer that is not an error has been flushed to disk.
+// store refuses or is gone, `overloaded` when its queue is full, `cancelled` when it stops, `field_invalid` where a
+// text is one that it cannot keep (a zero byte); each without effect, but a failed commit may have landed if the
+// process died. Durability: an answer that is not an error has been flushed to disk.
 #pragma once
 
 #include <functional>

@@ -113,9 +113,10 @@ TEST_F(PostgresSchema, AMissingRightIsNamed) {
 // Whoever made the schema, or one table in it, could hang a trigger on it that runs with our rights.
 TEST_F(PostgresSchema, WhatAStrangerOwnsIsNotWrittenTo) {
   const std::string stranger = database_ + "_stranger", own = database_ + "_own";
-  sql().run(fmt::format("CREATE ROLE {0} LOGIN; CREATE ROLE {1} LOGIN; CREATE SCHEMA gatecast AUTHORIZATION {0};"
-                        "GRANT ALL ON SCHEMA gatecast TO {1}",
-                        stranger, own));
+  sql().run(
+      fmt::format("CREATE ROLE {0} LOGIN; CREATE ROLE {1} LOGIN; CREATE SCHEMA gatecast AUTHORIZATION {0};"
+                  "GRANT ALL ON SCHEMA gatecast TO {1}",
+                  stranger, own));
   EXPECT_FALSE(bring_up(migrations(), own).has_value());
   sql().run("ALTER SCHEMA gatecast OWNER TO postgres");
   ASSERT_TRUE(bring_up(migrations(), own).has_value());
