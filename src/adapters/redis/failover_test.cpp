@@ -28,6 +28,8 @@ TEST(RedisSentinel, AFailoverIsFollowedAndTopicsAreTold) {
   EXPECT_EQ(at.command({"SET", "a", "1"})->text, "OK");
   ASSERT_TRUE(
       at.loop().until([&] { return sentinel.command({"SENTINEL", "REPLICAS", "mymaster"}).items.size() == 1; }, 15s));
+  // WAIT is for what its own connection has written; all before it has arrived with that.
+  master.command({"SET", "mark", "1"});
   EXPECT_GE(master.command({"WAIT", "1", "3000"}).number, 1);
   ASSERT_TRUE(
       at.loop().until([&] { return sentinel.command({"SENTINEL", "FAILOVER", "mymaster"}).text == "OK"; }, 15s));
@@ -148,7 +150,7 @@ TEST_F(RedisCluster, AMasterThatDiesIsReplacedByItsReplica) {
   ASSERT_TRUE(at.touch(10s)) << at.trouble();
   ASSERT_EQ(owner("foo"), 2u);
   EXPECT_EQ(at.command({"SET", "foo", "1"}, "foo")->text, "OK");
-  servers_[2]->command({"WAIT", "1", "3000"});
+  ASSERT_TRUE(testing::LoopThread().until([&] { return servers_[3]->command({"DBSIZE"}).number == 1; }, 10s));
   servers_[2]->kill();
   ASSERT_TRUE(at.lost());
   // The others' slots are served on.
